@@ -29,24 +29,26 @@ struct rdy_client;
 
 /* Settings of a client. Zero it, set size = sizeof, then what is wanted. Since: 0.1. */
 struct rdy_client_options {
-	size_t size;	       /* sizeof(struct rdy_client_options) */
-	const char *path;      /* session socket; NULL = RDY_CLIENT_SYSTEM_PATH; borrowed until return */
-	const char *name;      /* shown to the operator, <= 31 printable ASCII bytes; NULL = none; borrowed */
+	size_t size;	  /* sizeof(struct rdy_client_options) */
+	const char *path; /* session socket; NULL = RDY_CLIENT_SYSTEM_PATH; borrowed until return */
+	const char *
+		name; /* shown to the operator, <= 31 printable ASCII bytes; NULL = none; borrowed */
 	int64_t reply_within_ns; /* silence after a request before the connection counts as dead; 0 = 5 s */
-	uint32_t flags;	       /* RDY_CLIENT_* */
-	uint32_t pad0;	       /* 0 */
+	uint32_t flags;		 /* RDY_CLIENT_* */
+	uint32_t pad0;		 /* 0 */
 };
 
 /* rdy_client_event.type */
-#define RDY_CLIENT_READY 1u    /* the descriptor is ready */
-#define RDY_CLIENT_FAILED 2u   /* the registration was refused or has ended: error says why */
-#define RDY_CLIENT_LOST 3u     /* the connection is gone (handle 0); the library is connecting again */
+#define RDY_CLIENT_READY 1u  /* the descriptor is ready */
+#define RDY_CLIENT_FAILED 2u /* the registration was refused or has ended: error says why */
+#define RDY_CLIENT_LOST 3u /* the connection is gone (handle 0); the library is connecting again */
 #define RDY_CLIENT_RESTORED 4u /* connected again (handle 0), every live registration handed over */
-#define RDY_CLIENT_REFUSED 5u  /* the daemon refuses this client (handle 0): error says why; tried again later */
+#define RDY_CLIENT_REFUSED \
+	5u /* the daemon refuses this client (handle 0): error says why; tried again later */
 
 /* rdy_client_event.flags */
 #define RDY_CLIENT_DISARMED 0x1u /* ONESHOT: silent until rdy_client_rearm() */
-#define RDY_CLIENT_ENDED 0x2u	 /* hangup or error: the registration has ended, its handle is dead */
+#define RDY_CLIENT_ENDED 0x2u /* hangup or error: the registration has ended, its handle is dead */
 
 /* One event. Caller-allocated, plain data. Since: 0.1. */
 struct rdy_client_event {
@@ -59,7 +61,8 @@ struct rdy_client_event {
 };
 
 /* rdy_client_register() flags */
-#define RDY_CLIENT_KEEP 0x1u /* a hangup does not end the registration (a FIFO that gets new writers) */
+#define RDY_CLIENT_KEEP \
+	0x1u /* a hangup does not end the registration (a FIFO that gets new writers) */
 
 /*
  * Connect to readyd and wait for its welcome, at most timeout_ns (negative = for ever).
@@ -100,8 +103,8 @@ RDY_API int rdy_client_fd(struct rdy_client *client);
  *   with this client · -ENOMEM · -ENOTCONN connection lost and RDY_CLIENT_NO_RECONNECT · -ECHILD.
  * Thread: owner. Since: 0.1.
  */
-RDY_API int rdy_client_register(struct rdy_client *client, int fd, uint64_t token, uint32_t interest,
-	uint32_t mode, uint32_t flags, uint64_t *ret_handle);
+RDY_API int rdy_client_register(struct rdy_client *client, int fd, uint64_t token,
+	uint32_t interest, uint32_t mode, uint32_t flags, uint64_t *ret_handle);
 
 /*
  * Queue a change of interest and mode; readiness that is there is reported again.

@@ -33,10 +33,11 @@ struct rdy_event {
 
 /* Optional settings of a poll. Zero it, set size = sizeof, then what is wanted. Since: 0.1. */
 struct rdy_poll_options {
-	size_t size;	      /* sizeof(struct rdy_poll_options) */
-	const char *selector; /* "epoll", "poll"; NULL = the best one that works; borrowed until return */
-	uint32_t flags;	      /* RDY_POLL_* */
-	uint32_t pad0;	      /* 0 */
+	size_t size; /* sizeof(struct rdy_poll_options) */
+	const char *
+		selector; /* "epoll", "poll"; NULL = the best one that works; borrowed until return */
+	uint32_t flags;	  /* RDY_POLL_* */
+	uint32_t pad0;	  /* 0 */
 };
 
 /* Capabilities of the selector in use, for rdy_poll_caps(). Since: 0.1. */

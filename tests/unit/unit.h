@@ -36,24 +36,24 @@ static void unit_teardown(void)
 }
 
 /* UNIT_MAIN("base/fd", every_block_is_taken, ...) with cases written as START_TEST(name) ... END_TEST. */
-#define UNIT_MAIN(name, ...)                                                                       \
-	int main(void)                                                                             \
-	{                                                                                          \
-		const TTest *const unit_tests[] = {__VA_ARGS__};                                   \
-		Suite *suite = suite_create(name);                                                 \
-		TCase *tc = tcase_create(name);                                                    \
-		SRunner *runner;                                                                   \
-		int failed;                                                                        \
-                                                                                                   \
-		tcase_add_checked_fixture(tc, unit_setup, unit_teardown);                          \
-		for (size_t i = 0; i < sizeof(unit_tests) / sizeof(unit_tests[0]); i++)            \
-			tcase_add_test(tc, unit_tests[i]);                                         \
-		suite_add_tcase(suite, tc);                                                        \
-		runner = srunner_create(suite);                                                    \
-		srunner_run_all(runner, CK_ENV);                                                   \
-		failed = srunner_ntests_failed(runner);                                            \
-		srunner_free(runner);                                                              \
-		return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                       \
+#define UNIT_MAIN(name, ...) \
+	int main(void) \
+	{ \
+		const TTest *const unit_tests[] = {__VA_ARGS__}; \
+		Suite *suite = suite_create(name); \
+		TCase *tc = tcase_create(name); \
+		SRunner *runner; \
+		int failed; \
+\
+		tcase_add_checked_fixture(tc, unit_setup, unit_teardown); \
+		for (size_t i = 0; i < sizeof(unit_tests) / sizeof(unit_tests[0]); i++) \
+			tcase_add_test(tc, unit_tests[i]); \
+		suite_add_tcase(suite, tc); \
+		runner = srunner_create(suite); \
+		srunner_run_all(runner, CK_ENV); \
+		failed = srunner_ntests_failed(runner); \
+		srunner_free(runner); \
+		return failed ? EXIT_FAILURE : EXIT_SUCCESS; \
 	}
 
 #endif

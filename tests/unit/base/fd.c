@@ -114,4 +114,5 @@ START_TEST(ends_and_errors)
 }
 END_TEST
 
-UNIT_MAIN("base/fd", every_block_is_taken, credentials_leave_room, a_full_table_is_said, ends_and_errors)
+UNIT_MAIN("base/fd", every_block_is_taken, credentials_leave_room, a_full_table_is_said,
+	ends_and_errors)

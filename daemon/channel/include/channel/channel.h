@@ -29,8 +29,8 @@ enum channel_type {
 	CHANNEL_CLOSER = 4,  /* + disposal link to a fresh closer; the old one is dead */
 	CHANNEL_END = 5,     /* end all sessions (SHUTTING_DOWN), then exit */
 	/* agent to supervisor */
-	CHANNEL_HELLO = 32,	   /* ready to serve */
-	CHANNEL_TAKEN = 33,	   /* SESSION or REFUSE number `session` has an owner: a credit returns */
+	CHANNEL_HELLO = 32, /* ready to serve */
+	CHANNEL_TAKEN = 33, /* SESSION or REFUSE number `session` has an owner: a credit returns */
 	CHANNEL_SESSION_END = 34,  /* the agent has let go of it: either side may close its copy */
 	CHANNEL_CLOSER_STUCK = 35, /* the closer has not answered for 2 s */
 	CHANNEL_IDLE = 36,	   /* no sessions for idle_exit: asks for CHANNEL_END */
@@ -39,12 +39,12 @@ enum channel_type {
 /* What an agent needs to know, by value. */
 struct channel_config {
 	uint32_t uid;
-	uint32_t registrations;	    /* quota of the uid */
+	uint32_t registrations;		/* quota of the uid */
 	uint32_t registrations_session; /* of one session */
-	uint32_t fd_reserve;	    /* descriptors kept free; below it sessions are not read */
-	uint32_t send_buffer_bytes; /* SO_SNDBUF of session sockets; 0 = the kernel's default */
-	uint32_t selector;	    /* CHANNEL_SELECTOR_* */
-	uint32_t closer_batch;	    /* descriptors per message to the closer, 1..64 */
+	uint32_t fd_reserve;		/* descriptors kept free; below it sessions are not read */
+	uint32_t send_buffer_bytes;	/* SO_SNDBUF of session sockets; 0 = the kernel's default */
+	uint32_t selector;		/* CHANNEL_SELECTOR_* */
+	uint32_t closer_batch;		/* descriptors per message to the closer, 1..64 */
 	uint32_t pad0;
 	int64_t hello_timeout_ns;
 	int64_t idle_exit_ns; /* < 0 = never */
@@ -57,14 +57,14 @@ struct channel_config {
 struct channel_session {
 	uint64_t session; /* unique in the supervisor's life, never 0 */
 	uint32_t uid, gid;
-	int32_t pid; /* for people only, may be 0 */
+	int32_t pid;	/* for people only, may be 0 */
 	uint32_t error; /* REFUSE: enum wire_error */
 	uint32_t detail;
 	uint32_t pad0;
 };
 
 struct channel_message {
-	uint32_t type;	/* enum channel_type */
+	uint32_t type;	  /* enum channel_type */
 	uint32_t version; /* sender's CHANNEL_VERSION */
 	union {
 		struct channel_config config;

@@ -19,8 +19,8 @@
 #include <stdint.h>
 
 #define LINK_BATCH_MAX 64u
-#define LINK_ANSWER_MAX 64u  /* bytes of an answer to be sent before closing */
-#define LINK_FD_SELF 3	     /* the descriptor on which closer and bouncer find the link */
+#define LINK_ANSWER_MAX 64u /* bytes of an answer to be sent before closing */
+#define LINK_FD_SELF 3	    /* the descriptor on which closer and bouncer find the link */
 
 enum link_type {
 	LINK_DISPOSE = 1, /* + n descriptors; answer, if any, is sent on each before it is closed */
@@ -32,24 +32,24 @@ struct link_message {
 	uint32_t type;
 	uint32_t n_fds;
 	uint32_t answer_bytes;
-	uint32_t shutdown;	    /* != 0: shutdown(SHUT_RDWR) each before closing */
+	uint32_t shutdown; /* != 0: shutdown(SHUT_RDWR) each before closing */
 	uint8_t answer[LINK_ANSWER_MAX];
 };
 
 /* Sending side, embedded in its owner; one thread. */
 struct link_sender {
-	int sock;		/* -1: no receiver; everything waits */
+	int sock;		 /* -1: no receiver; everything waits */
 	struct link_item *queue; /* what waits, a growing ring */
 	size_t head, n_queued, cap;
-	uint32_t n_under_way;	/* descriptors in the batch that waits for DONE */
+	uint32_t n_under_way; /* descriptors in the batch that waits for DONE */
 	uint32_t batch_max;
-	int64_t sent_at_ns;	/* when that batch was sent; for the owner's deadline */
+	int64_t sent_at_ns; /* when that batch was sent; for the owner's deadline */
 };
 
-#define LINK_SENDER_NULL                                                                           \
-	(struct link_sender)                                                                       \
-	{                                                                                          \
-		.sock = -1                                                                         \
+#define LINK_SENDER_NULL \
+	(struct link_sender) \
+	{ \
+		.sock = -1 \
 	}
 
 /* Take over sock (consumed). batch_max: 1..LINK_BATCH_MAX. */

@@ -13,14 +13,14 @@
 #define rdy__cleanup(fn) __attribute__((__cleanup__(fn)))
 
 /* Move a pointer out of its variable, which becomes NULL: the hand-over is visible at the call. */
-#define rdy__steal(ptr)                                                                            \
-	({                                                                                         \
-		__typeof__(ptr) rdy__steal_tmp = (ptr);                                            \
-		(ptr) = NULL;                                                                      \
-		rdy__steal_tmp;                                                                    \
+#define rdy__steal(ptr) \
+	({ \
+		__typeof__(ptr) rdy__steal_tmp = (ptr); \
+		(ptr) = NULL; \
+		rdy__steal_tmp; \
 	})
 
-#define rdy__container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define rdy__container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define RDY__ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

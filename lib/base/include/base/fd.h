@@ -21,8 +21,8 @@ int rdy__fd_close(int fd);
 void rdy__fd_closep(int *fd);
 
 /* What recvmsg() said about the message beside its bytes. */
-#define RDY__RECV_FDS_LOST 1u	/* MSG_CTRUNC: descriptors were closed by the kernel */
-#define RDY__RECV_CUT 2u	/* MSG_TRUNC: the message was longer than the buffer */
+#define RDY__RECV_FDS_LOST 1u /* MSG_CTRUNC: descriptors were closed by the kernel */
+#define RDY__RECV_CUT 2u      /* MSG_TRUNC: the message was longer than the buffer */
 
 struct rdy__received {
 	size_t n_bytes;

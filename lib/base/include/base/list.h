@@ -13,19 +13,19 @@ struct rdy__list {
 	struct rdy__list *next, *prev;
 };
 
-#define RDY__LIST_INIT(name)                                                                       \
-	(struct rdy__list)                                                                         \
-	{                                                                                          \
-		&(name), &(name)                                                                   \
+#define RDY__LIST_INIT(name) \
+	(struct rdy__list) \
+	{ \
+		&(name), &(name) \
 	}
 
 #define rdy__list_entry(node, type, member) rdy__container_of(node, type, member)
 
 /* Safe against unlinking of the current node only with the _safe form. */
-#define rdy__list_for_each(pos, head)                                                              \
+#define rdy__list_for_each(pos, head) \
 	for (struct rdy__list *pos = (head)->next; pos != (head); pos = pos->next)
-#define rdy__list_for_each_safe(pos, tmp, head)                                                    \
-	for (struct rdy__list *pos = (head)->next, *tmp = pos->next; pos != (head);                \
+#define rdy__list_for_each_safe(pos, tmp, head) \
+	for (struct rdy__list *pos = (head)->next, *tmp = pos->next; pos != (head); \
 		pos = tmp, tmp = pos->next)
 
 static inline void rdy__list_init(struct rdy__list *l)

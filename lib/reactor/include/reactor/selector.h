@@ -47,7 +47,8 @@ struct rdy__selector_ops {
 	int (*mod)(struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode);
 
 	/* Arm again after an event (ONESHOT; EDGE where it is emulated). No-op where not needed. As mod. */
-	int (*rearm)(struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode);
+	int (*rearm)(
+		struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode);
 
 	/*
 	 * Stop watching. After its return wait() may still report the old tag once (it was fetched already);
@@ -59,7 +60,8 @@ struct rdy__selector_ops {
 	 * Wait up to timeout_ns (0 = not, negative = for ever; rounded up) and fill up to n events.
 	 * Returns the count, 0 after the timeout, -EINTR after a signal (the caller retries).
 	 */
-	int (*wait)(struct rdy__selector *s, struct rdy__selected *events, size_t n, int64_t timeout_ns);
+	int (*wait)(struct rdy__selector *s, struct rdy__selected *events, size_t n,
+		int64_t timeout_ns);
 
 	/* The mechanism's pollable descriptor, or -ENOTSUP. */
 	int (*fd)(struct rdy__selector *s);

@@ -26,11 +26,12 @@
 #define WIRE_MAGIC_BYTES 8u
 
 #define WIRE_HEADER_BYTES 16u
-#define WIRE_FRAME_MAX 16384u	 /* longest frame a client may send */
+#define WIRE_FRAME_MAX 16384u	    /* longest frame a client may send */
 #define WIRE_EVENTS_MAX_BYTES 4096u /* longest EVENTS frame */
-#define WIRE_BATCH_MAX 250u	 /* most registrations, and so descriptors, in one REGISTER frame */
-#define WIRE_NAME_BYTES 32u	 /* client name in HELLO, NUL padded, at most 31 printable ASCII bytes */
-#define WIRE_UNANSWERED_MAX 32u	 /* replies that may wait for a client before its socket is not read */
+#define WIRE_BATCH_MAX 250u /* most registrations, and so descriptors, in one REGISTER frame */
+#define WIRE_NAME_BYTES 32u /* client name in HELLO, NUL padded, at most 31 printable ASCII bytes */
+#define WIRE_UNANSWERED_MAX \
+	32u /* replies that may wait for a client before its socket is not read */
 
 /* Features, negotiated in HELLO/WELCOME: the intersection holds. */
 #define WIRE_FEATURE_ONESHOT 0x1u
@@ -85,8 +86,8 @@ enum wire_type {
 #define WIRE_ONESHOT 3u
 
 /* Flags of a registration. */
-#define WIRE_REG_KEEP 0x1u	/* a hangup does not end it */
-#define WIRE_REG_DISARMED 0x2u	/* ONESHOT only: starts silent, as after an event */
+#define WIRE_REG_KEEP 0x1u     /* a hangup does not end it */
+#define WIRE_REG_DISARMED 0x2u /* ONESHOT only: starts silent, as after an event */
 #define WIRE_REG_FLAGS 0x3u
 
 /* Event types and flags. */
@@ -101,39 +102,43 @@ enum wire_type {
 enum wire_error {
 	WIRE_OK = 0,
 	/* fatal: the frame itself */
-	WIRE_E_BAD_MAGIC = 1,		   /* the first message is no HELLO of this protocol */
-	WIRE_E_VERSION_UNSUPPORTED = 2,	   /* no version in common; detail = newest the daemon speaks */
-	WIRE_E_FRAME_TRUNCATED = 3,	   /* shorter than a header, or than its length says */
-	WIRE_E_FRAME_OVERSIZED = 4,	   /* longer than frame_max, or than its length says */
-	WIRE_E_FRAME_MALFORMED = 5,	   /* count, record size, reserved bits or padding wrong */
-	WIRE_E_TYPE_UNKNOWN = 6,	   /* no such request; detail = type */
-	WIRE_E_FD_COUNT_MISMATCH = 7,	   /* descriptors that came differ from the header's n_fds, or from what the type takes; detail = number that came */
-	WIRE_E_FDS_LOST = 8,		   /* the kernel dropped descriptors (MSG_CTRUNC): limit or security module */
-	WIRE_E_FD_BEFORE_WELCOME = 9,	   /* a descriptor came with or before HELLO's answer */
-	WIRE_E_HELLO_REPEATED = 10,	   /* a second HELLO */
-	WIRE_E_HELLO_TIMEOUT = 11,	   /* no HELLO in time */
-	WIRE_E_QUARANTINE_FULL = 12,	   /* too many refused path-backed descriptors in one session */
+	WIRE_E_BAD_MAGIC = 1, /* the first message is no HELLO of this protocol */
+	WIRE_E_VERSION_UNSUPPORTED =
+		2,		    /* no version in common; detail = newest the daemon speaks */
+	WIRE_E_FRAME_TRUNCATED = 3, /* shorter than a header, or than its length says */
+	WIRE_E_FRAME_OVERSIZED = 4, /* longer than frame_max, or than its length says */
+	WIRE_E_FRAME_MALFORMED = 5, /* count, record size, reserved bits or padding wrong */
+	WIRE_E_TYPE_UNKNOWN = 6,    /* no such request; detail = type */
+	WIRE_E_FD_COUNT_MISMATCH =
+		7, /* descriptors that came differ from the header's n_fds, or from what the type takes; detail = number that came */
+	WIRE_E_FDS_LOST =
+		8, /* the kernel dropped descriptors (MSG_CTRUNC): limit or security module */
+	WIRE_E_FD_BEFORE_WELCOME = 9, /* a descriptor came with or before HELLO's answer */
+	WIRE_E_HELLO_REPEATED = 10,   /* a second HELLO */
+	WIRE_E_HELLO_TIMEOUT = 11,    /* no HELLO in time */
+	WIRE_E_QUARANTINE_FULL = 12,  /* too many refused path-backed descriptors in one session */
 	/* fatal: the session is refused or ended by the daemon */
-	WIRE_E_QUOTA_SESSIONS = 20,	   /* the uid's sessions; detail = limit */
-	WIRE_E_QUOTA_CONNECTS = 21,	   /* the uid connects too often; detail = limit per second */
-	WIRE_E_LIMIT_SESSIONS = 22,	   /* the daemon's sessions; detail = limit */
-	WIRE_E_LIMIT_UIDS = 23,		   /* the daemon's agents; detail = limit */
-	WIRE_E_UID_WEDGED = 24,		   /* too many of the uid's agents are stuck in the kernel */
-	WIRE_E_SHUTTING_DOWN = 25,	   /* the daemon is stopping */
-	WIRE_E_AGENT_FAILED = 26,	   /* the uid's agent could not be started */
+	WIRE_E_QUOTA_SESSIONS = 20, /* the uid's sessions; detail = limit */
+	WIRE_E_QUOTA_CONNECTS = 21, /* the uid connects too often; detail = limit per second */
+	WIRE_E_LIMIT_SESSIONS = 22, /* the daemon's sessions; detail = limit */
+	WIRE_E_LIMIT_UIDS = 23,	    /* the daemon's agents; detail = limit */
+	WIRE_E_UID_WEDGED = 24,	    /* too many of the uid's agents are stuck in the kernel */
+	WIRE_E_SHUTTING_DOWN = 25,  /* the daemon is stopping */
+	WIRE_E_AGENT_FAILED = 26,   /* the uid's agent could not be started */
 	/* one request or record; the session goes on */
-	WIRE_E_REGISTRATION_UNKNOWN = 40,  /* no registration of this session has that id */
-	WIRE_E_COOKIE_DUPLICATE = 41,	   /* a live registration of this session has that cookie */
-	WIRE_E_INTEREST_INVALID = 42,	   /* empty or unknown bits; detail = the bits */
-	WIRE_E_MODE_INVALID = 43,	   /* unknown, or a mode that was not negotiated; detail = mode */
-	WIRE_E_FLAGS_INVALID = 44,	   /* unknown flags, or DISARMED without ONESHOT; detail = flags */
-	WIRE_E_FD_KIND_REFUSED = 45,	   /* the kind is not on the allowlist; detail = wire_kind */
-	WIRE_E_FD_OWN_SOCKET = 46,	   /* a socket of readyd itself */
-	WIRE_E_FD_NOT_POLLABLE = 47,	   /* the kernel refuses to poll it */
-	WIRE_E_QUOTA_REGISTRATIONS = 48,   /* the uid's or the session's registrations; detail = limit */
-	WIRE_E_OUT_OF_DESCRIPTORS = 49,	   /* the agent is at its reserve */
+	WIRE_E_REGISTRATION_UNKNOWN = 40, /* no registration of this session has that id */
+	WIRE_E_COOKIE_DUPLICATE = 41,	  /* a live registration of this session has that cookie */
+	WIRE_E_INTEREST_INVALID = 42,	  /* empty or unknown bits; detail = the bits */
+	WIRE_E_MODE_INVALID = 43,  /* unknown, or a mode that was not negotiated; detail = mode */
+	WIRE_E_FLAGS_INVALID = 44, /* unknown flags, or DISARMED without ONESHOT; detail = flags */
+	WIRE_E_FD_KIND_REFUSED = 45, /* the kind is not on the allowlist; detail = wire_kind */
+	WIRE_E_FD_OWN_SOCKET = 46,   /* a socket of readyd itself */
+	WIRE_E_FD_NOT_POLLABLE = 47, /* the kernel refuses to poll it */
+	WIRE_E_QUOTA_REGISTRATIONS =
+		48, /* the uid's or the session's registrations; detail = limit */
+	WIRE_E_OUT_OF_DESCRIPTORS = 49, /* the agent is at its reserve */
 	WIRE_E_OUT_OF_MEMORY = 50,
-	WIRE_E_INTERNAL = 51,		   /* a bug or an unexpected kernel answer; the daemon's log says more */
+	WIRE_E_INTERNAL = 51, /* a bug or an unexpected kernel answer; the daemon's log says more */
 };
 
 /* What a descriptor was found to be; stands in detail of WIRE_E_FD_KIND_REFUSED and in listings. */
@@ -151,7 +156,7 @@ enum wire_kind {
 	WIRE_KIND_INOTIFY = 9,
 	WIRE_KIND_PTY = 10,
 	/* recognised and refused */
-	WIRE_KIND_PATH = 32,	 /* regular file, directory, device, FUSE file: anything with a path */
+	WIRE_KIND_PATH = 32, /* regular file, directory, device, FUSE file: anything with a path */
 	WIRE_KIND_EPOLL = 33,
 	WIRE_KIND_IO_URING = 34,
 	WIRE_KIND_SIGNALFD = 35,
@@ -177,8 +182,8 @@ struct wire_hello {
 
 struct wire_welcome {
 	uint16_t version;
-	uint16_t batch_max;	/* registrations in one REGISTER */
-	uint32_t frame_max;	/* bytes */
+	uint16_t batch_max; /* registrations in one REGISTER */
+	uint32_t frame_max; /* bytes */
 	uint64_t features;
 	uint64_t session;	/* id for the operator's eyes */
 	uint32_t registrations; /* quota of this session */
@@ -246,8 +251,8 @@ enum wire_error wire_decode_request(const uint8_t *buf, size_t n_bytes, size_t n
 
 /* The same for what an agent sends (n_fds must be 0). For clients; strict, but ignores unknown event flags
  * and unknown error codes, which a newer daemon may send. */
-enum wire_error wire_decode_reply(
-	const uint8_t *buf, size_t n_bytes, size_t n_fds, struct wire_frame *ret, uint32_t *ret_detail);
+enum wire_error wire_decode_reply(const uint8_t *buf, size_t n_bytes, size_t n_fds,
+	struct wire_frame *ret, uint32_t *ret_detail);
 
 /* HELLO's magic is checked by wire_decode_request(). */
 void wire_get_hello(const struct wire_frame *f, struct wire_hello *ret);
