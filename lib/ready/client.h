@@ -31,8 +31,7 @@ struct rdy_client;
 struct rdy_client_options {
 	size_t size;	  /* sizeof(struct rdy_client_options) */
 	const char *path; /* session socket; NULL = RDY_CLIENT_SYSTEM_PATH; borrowed until return */
-	const char *
-		name; /* shown to the operator, <= 31 printable ASCII bytes; NULL = none; borrowed */
+	const char *name; /* for the operator's eyes, <= 31 printable ASCII bytes; NULL = none */
 	int64_t reply_within_ns; /* silence after a request before the connection counts as dead; 0 = 5 s */
 	uint32_t flags;		 /* RDY_CLIENT_* */
 	uint32_t pad0;		 /* 0 */
@@ -44,7 +43,7 @@ struct rdy_client_options {
 #define RDY_CLIENT_LOST 3u /* the connection is gone (handle 0); the library is connecting again */
 #define RDY_CLIENT_RESTORED 4u /* connected again (handle 0), every live registration handed over */
 #define RDY_CLIENT_REFUSED \
-	5u /* the daemon refuses this client (handle 0): error says why; tried again later */
+	5u /* the daemon refuses us (handle 0): error says why; tried again later */
 
 /* rdy_client_event.flags */
 #define RDY_CLIENT_DISARMED 0x1u /* ONESHOT: silent until rdy_client_rearm() */
