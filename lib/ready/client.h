@@ -42,8 +42,7 @@ struct rdy_client_options {
 #define RDY_CLIENT_FAILED 2u /* the registration was refused or has ended: error says why */
 #define RDY_CLIENT_LOST 3u /* the connection is gone (handle 0); the library is connecting again */
 #define RDY_CLIENT_RESTORED 4u /* connected again (handle 0), every live registration handed over */
-#define RDY_CLIENT_REFUSED \
-	5u /* the daemon refuses us (handle 0): error says why; tried again later */
+#define RDY_CLIENT_REFUSED 5u  /* the daemon refuses us (handle 0); tried again later */
 
 /* rdy_client_event.flags */
 #define RDY_CLIENT_DISARMED 0x1u /* ONESHOT: silent until rdy_client_rearm() */
@@ -60,8 +59,7 @@ struct rdy_client_event {
 };
 
 /* rdy_client_register() flags */
-#define RDY_CLIENT_KEEP \
-	0x1u /* a hangup does not end the registration (a FIFO that gets new writers) */
+#define RDY_CLIENT_KEEP 0x1u /* a hangup does not end it (a FIFO that gets new writers) */
 
 /*
  * Connect to readyd and wait for its welcome, at most timeout_ns (negative = for ever).
