@@ -46,8 +46,8 @@ struct channel_config {
 	uint32_t selector;		/* CHANNEL_SELECTOR_* */
 	uint32_t closer_batch;		/* descriptors per message to the closer, 1..64 */
 	uint32_t pad0;
-	int64_t hello_timeout_ns;
-	int64_t idle_exit_ns; /* < 0 = never */
+	int64_t hello_timeout_ns; /* > 0 */
+	int64_t idle_exit_ns;	  /* < 0 = never */
 };
 
 #define CHANNEL_SELECTOR_AUTO 0u
@@ -65,7 +65,7 @@ struct channel_session {
 
 struct channel_message {
 	uint32_t type;	  /* enum channel_type */
-	uint32_t version; /* sender's CHANNEL_VERSION */
+	uint32_t version; /* sender's CHANNEL_VERSION; set by decode, stamped by encode */
 	union {
 		struct channel_config config;
 		struct channel_session session; /* SESSION, REFUSE, TAKEN, SESSION_END */
@@ -74,7 +74,9 @@ struct channel_message {
 
 /*
  * Encode into buf, at least sizeof(struct channel_message) long; returns the length: only the bytes that
- * belong to the type travel, and all of them are defined. Pure.
+ * belong to the type travel, and all of them are defined. m->version is not read: what is written is
+ * CHANNEL_VERSION. TAKEN and SESSION_END carry u.session.session and nothing else. m->type must be a known
+ * one (asserted). Pure.
  */
 size_t channel_encode(uint8_t *buf, const struct channel_message *m);
 

@@ -10,6 +10,13 @@
  *
  * A SEQPACKET socketpair; messages are struct link_message, native byte order. At most one batch, of up to
  * LINK_BATCH_MAX descriptors, is under way at a time: that is the credit.
+ *
+ * The sender's own close() does not block, because the copy in flight keeps the object alive, with one
+ * exception: a file whose filesystem has a flush (FUSE, NFS, CIFS, 9p: regular files, directories, devices
+ * by path) is flushed by every close(). Such a descriptor must never be given to a link; it stays where it
+ * arrived, in quarantine, until its process ends.
+ * A receiver may be killed only while a batch is under way (it owes DONE): then nothing is between being
+ * sent and being closed by us, and what the dead one held is not ours to close any more.
  */
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
@@ -43,6 +50,8 @@ struct link_sender {
 	size_t head, n_queued, cap;
 	uint32_t n_under_way; /* descriptors in the batch that waits for DONE */
 	uint32_t batch_max;
+	uint32_t batch_now; /* <= batch_max: smaller after a message that the kernel did not take */
+	bool go_owed; /* the batch is with the receiver, our copies are closed, GO is not sent */
 	int64_t sent_at_ns; /* when that batch was sent; for the owner's deadline */
 };
 
@@ -52,7 +61,10 @@ struct link_sender {
 		.sock = -1 \
 	}
 
-/* Take over sock (consumed). batch_max: 1..LINK_BATCH_MAX. */
+/*
+ * Take over sock (consumed), -1 if there is no receiver yet. batch_max: 1..LINK_BATCH_MAX; 1 makes the
+ * receiver answer for each descriptor alone.
+ */
 void link_sender_init(struct link_sender *l, int take_sock, uint32_t batch_max);
 
 /*
@@ -62,7 +74,9 @@ void link_sender_init(struct link_sender *l, int take_sock, uint32_t batch_max);
 void link_sender_deinit(struct link_sender *l, bool abandon);
 
 /*
- * Queue a descriptor (consumed on success). answer: bytes to send before closing, copied, may be NULL.
+ * Queue a descriptor (consumed on success). answer: bytes to send before closing, copied, may be NULL; an
+ * answered socket is also shut for receiving and drained, so that its peer reads the answer and not
+ * ECONNRESET. shut: shutdown(SHUT_RDWR) before closing. A batch is a run of equal items.
  * Returns 0, or -ENOMEM with the descriptor still the caller's. Nothing is sent before link_sender_flush().
  */
 int link_sender_take(
@@ -73,13 +87,24 @@ int link_sender_take(
  * Returns 0 (sent, or nothing to do, or must wait for DONE), or -EPIPE when the receiver is gone: the
  * owner asks for a fresh one; what was under way is closed by the kernel with the dead receiver, the queue
  * stays. now_ns: for sent_at_ns.
+ * A kernel that will not take the message now (full, no memory, too many descriptors in flight) is 0, too;
+ * see link_sender_stalled().
  */
 int link_sender_flush(struct link_sender *l, int64_t now_ns);
+
+/*
+ * After a flush that returned 0: something waits that no message from the receiver will wake; flush again
+ * after a little while (tens of ms).
+ */
+bool link_sender_stalled(const struct link_sender *l);
 
 /* The socket is readable: read DONE. Returns 1 batch done (flush again), 0 nothing, -EPIPE, -EPROTO. */
 int link_sender_readable(struct link_sender *l);
 
-/* A fresh receiver in place of a dead one (consumed). The batch that was under way counts as done. */
+/*
+ * A fresh receiver in place of a dead one (consumed). The batch that was under way counts as done. Closes
+ * the old socket: the owner deregisters that one first.
+ */
 void link_sender_replace(struct link_sender *l, int take_sock);
 
 /* Descriptors that are queued here or under way. */
