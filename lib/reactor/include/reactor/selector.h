@@ -13,26 +13,65 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "reactor/wake.h"
 #include "ready/types.h"
 
-/* One event as a selector reports it, already in RDY_* bits. */
+/*
+ * What a selector reports about a descriptor, before it becomes RDY_* bits: six bits that a table of 64
+ * entries translates when the event is taken. Bits 0 to 5 of (raw | raw >> 8) are the index, so that
+ * epoll's own masks serve as they are.
+ */
+#define RDY__RAW_IN 0x0001u
+#define RDY__RAW_PRI 0x0002u
+#define RDY__RAW_OUT 0x0004u
+#define RDY__RAW_ERR 0x0008u
+#define RDY__RAW_HUP 0x0010u
+#define RDY__RAW_RDHUP 0x2000u
+#define RDY__RAW_INDEX(raw) (((raw) | (raw) >> 8) & 63u)
+
+/*
+ * One event as a selector reports it. On x86-64 the kernel's epoll_event has no padding: packed alike, its
+ * array is filled in place, without a copy per event.
+ */
+#if defined(__x86_64__)
+#define RDY__SELECTED_PACKED __attribute__((packed))
+#else
+#define RDY__SELECTED_PACKED
+#endif
 struct rdy__selected {
+	uint32_t raw; /* RDY__RAW_* */
 	uint64_t tag;
-	uint32_t ready;
-	uint32_t pad0;
-};
+} RDY__SELECTED_PACKED;
+
+/* A tag: the slot's index above, its generation below. No registration ever has generation 0. */
+static inline uint64_t rdy__tag(uint32_t index, uint32_t generation)
+{
+	return (uint64_t)index << 32 | generation;
+}
+
+/* The tag under which a selector may report the wake descriptor (or it keeps it to itself). */
+static inline uint64_t rdy__wake_tag(const struct rdy__wake *wake)
+{
+	return rdy__tag((uint32_t)wake->fd, 0);
+}
 
 struct rdy__selector; /* a mechanism's own state */
 
 struct rdy__selector_ops {
 	const char *name;
 	uint32_t caps; /* RDY_CAP_* */
+	const struct rdy__wake_ops
+		*waker;		   /* chosen with the selector; RDY_POLL_PIPE_WAKER overrides */
+	const uint16_t *ready_map; /* RDY__RAW_INDEX() -> RDY_* bits */
 
 	/* 0 if the mechanism works here, else -errno. Any thread; leaves nothing behind. */
 	int (*probe)(void);
 
-	/* Create. flags: RDY_POLL_*. Errors: those of rdy_poll_new(). */
-	int (*init)(struct rdy__selector **ret, uint32_t flags);
+	/*
+	 * Create. flags: RDY_POLL_*; wake is borrowed until deinit: its descriptor becoming readable must
+	 * end wait(). Errors: those of rdy_poll_new().
+	 */
+	int (*init)(struct rdy__selector **ret, uint32_t flags, const struct rdy__wake *wake);
 
 	/* Release all; legal on NULL. In a forked child it must not touch what the parent shares. */
 	void (*deinit)(struct rdy__selector *s);
@@ -58,7 +97,8 @@ struct rdy__selector_ops {
 
 	/*
 	 * Wait up to timeout_ns (0 = not, negative = for ever; rounded up) and fill up to n events.
-	 * Returns the count, 0 after the timeout, -EINTR after a signal (the caller retries).
+	 * Returns the count; 0 after the timeout or when it was only woken (the caller looks at the wakers
+	 * and the clock); -EINTR after a signal (the caller retries).
 	 */
 	int (*wait)(struct rdy__selector *s, struct rdy__selected *events, size_t n,
 		int64_t timeout_ns);
@@ -69,6 +109,7 @@ struct rdy__selector_ops {
 
 /* NULL-terminated, in order of preference. */
 extern const struct rdy__selector_ops *const rdy__selectors[];
+extern const uint16_t rdy__poll_ready_map[64]; /* for mechanisms that report poll(2)'s bits */
 extern const struct rdy__selector_ops rdy__selector_epoll;
 extern const struct rdy__selector_ops rdy__selector_poll;
 

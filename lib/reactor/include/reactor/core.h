@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reactor's own structures: poll, batch, wakers, timers. Shared by the files of lib/reactor only.
+ *
+ * Locks: rdy_poll.lock (registrations), rdy__hub.lock (wakers); the hub's is never held while the poll's is
+ * taken, nor the other way round.
+ */
+#ifndef REACTOR_CORE_H
+#define REACTOR_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/list.h"
+#include "reactor/guard.h"
+#include "reactor/heap.h"
+#include "reactor/selector.h"
+#include "reactor/table.h"
+#include "reactor/wake.h"
+#include "ready/poll.h"
+#include "ready/timer.h"
+#include "ready/waker.h"
+
+#define rdy__likely(x) __builtin_expect(!!(x), 1)
+#define rdy__unlikely(x) __builtin_expect(!!(x), 0)
+
+/* What a poll shares with its wakers; lives as long as either, so that a late wake hits no foreign fd. */
+struct rdy__hub {
+	struct rdy__wake wake;
+	struct rdy__guard guard;
+	atomic_uint n_refs;
+	atomic_bool any; /* some waker may be pending; set by wake, cleared by the waiting thread */
+	atomic_bool poll_gone; /* written by rdy_poll_free() */
+	pthread_mutex_t lock;  /* wakers, n_wakers, and each waker's fired */
+	struct rdy__list wakers;
+	size_t n_wakers;
+};
+
+struct rdy_waker {
+	struct rdy__hub *hub;
+	uint64_t token;
+	atomic_bool pending;
+	struct rdy__list link;	/* in hub->wakers */
+	struct rdy__list fired; /* in a batch's wakers, while its event was not taken */
+};
+
+struct rdy_timer {
+	struct rdy__heap_node node;
+	struct rdy_poll *poll; /* NULL once it was freed: inert */
+	uint64_t token;
+	struct rdy__list link;	/* in poll->timers */
+	struct rdy__list fired; /* in a batch's timers, while its event was not taken */
+};
+
+struct rdy_poll {
+	const struct rdy__selector_ops *ops;
+	struct rdy__selector *selector;
+	struct rdy__hub *hub;
+	uint32_t flags; /* RDY_POLL_* */
+
+	pthread_mutex_t lock; /* table and selector changes; unused with SINGLE_THREAD */
+	struct rdy__table table;
+
+	/* The waiting thread's: */
+	atomic_bool waiting;
+	bool wakers_left;  /* wakers are pending that did not fit the last batch */
+	bool timers_yield; /* a batch of one: descriptors had no turn last time */
+	struct rdy__heap heap;
+	struct rdy__list timers;
+	struct rdy__list batches; /* that were filled by this poll */
+};
+
+struct rdy_events {
+	/* What rdy_events_next() needs of a descriptor's event stands in one cache line. */
+	size_t pos, n;
+	struct rdy__selected *selected;
+	struct rdy__slot *const *chunks; /* the table's, as it was: newer chunks are not needed */
+	uint64_t *tokens;		 /* copied under the lock, unless copied is false */
+	const uint16_t *ready_map;
+	bool copied;	   /* false with SINGLE_THREAD: the slot has the token */
+	bool maybe_wakers; /* wakers may have members */
+
+	size_t capacity;
+	struct rdy_poll *poll; /* that filled it last, or NULL */
+	struct rdy__list link; /* in poll->batches */
+	struct rdy__list wakers, timers;
+};
+
+/* False in a forked child, where every call on the poll answers -ECHILD. */
+static inline bool rdy__poll_alive(const struct rdy_poll *poll)
+{
+	/*
+	 * Invariant: FORK-1: after fork the poll answers -ECHILD. Why: the child shares the kernel's object
+	 * with its parent: a change here would change the parent's registrations.
+	 * Test: tests/unit/reactor/fork.c/child_is_refused
+	 */
+	return rdy__guard_ok(&poll->hub->guard);
+}
+
+int rdy__hub_new(const struct rdy__wake_ops *ops, struct rdy__hub **ret);
+void rdy__hub_unref(struct rdy__hub *hub);
+
+/*
+ * Lock, unless this is a forked child: there the lock may be held by a thread that does not exist.
+ * Returns what unlock wants.
+ */
+bool rdy__hub_lock(struct rdy__hub *hub);
+void rdy__hub_unlock(struct rdy__hub *hub, bool locked);
+
+/* Move up to room pending wakers into the batch; returns their number and whether some are left. */
+size_t rdy__hub_collect(
+	struct rdy__hub *hub, struct rdy_events *events, size_t room, bool *ret_left);
+
+/* Move up to room timers that are due into the batch; returns their number. */
+size_t rdy__timers_fire(
+	struct rdy_poll *poll, struct rdy_events *events, size_t room, int64_t now_ns);
+
+/* Empty the batch and bind it to poll (NULL: to none). */
+void rdy__events_bind(struct rdy_events *events, struct rdy_poll *poll);
+
+/* The event's registration has ended, or it is the wake descriptor's. */
+static inline bool rdy__stale(struct rdy__slot *const *chunks, uint64_t tag)
+{
+	uint32_t index = (uint32_t)(tag >> 32);
+
+	return rdy__slot_generation(
+		       &chunks[index >> RDY__CHUNK_BITS][index & (RDY__CHUNK_SLOTS - 1)]) !=
+	       (uint32_t)tag;
+}
+
+#endif
