@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* readyctl's help texts: twelve lines for a start, a page per verb. */
+#include "help.h"
+
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "parse.h"
+
+static const char overview[] =
+	"readyctl wait --timeout 5s door=3 bell=4    wait until one of two descriptors is ready\n"
+	"readyctl watch --json in=0                  a line for every new readiness of standard "
+	"input\n"
+	"readyctl wait --local door=3                the same in this process, without readyd\n"
+	"\n"
+	"  wait NAME=FD[:in,out,pri,hup]...   until at least one is ready; prints 'NAME in'\n"
+	"  watch NAME=FD[:in,out,pri,hup]...  until all have ended; --ack: silent until re-armed "
+	"by name\n"
+	"  version, help [VERB]               readyctl VERB --help has options, examples, exit "
+	"codes\n"
+	"\n"
+	"Options: --json  --socket PATH  --user  --local  -q      durations have a unit: 5s, "
+	"250ms\n"
+	"Exit: 0 ready  1 failed  2 usage  3 not running  4 silent  6 refused  7 quota  124 timed "
+	"out\n"
+	"Socket: --socket, else $READYD_SOCKET, else /run/readyd/session.sock\n"
+	"Manual: readyctl(1), readyd(8)\n";
+
+#define SHARED_OPTIONS \
+	"  --json             one JSON object a line: name, fd, ready, ended, time   (default: " \
+	"text)\n" \
+	"  --local            watch in this process, without readyd                  (default: " \
+	"off)\n" \
+	"  --socket PATH      readyd's session socket   (default: $READYD_SOCKET, else\n" \
+	"                     /run/readyd/session.sock)\n" \
+	"  --user             the private instance of this user: " \
+	"$XDG_RUNTIME_DIR/readyd/session.sock\n" \
+	"  -q, --quiet        no notes on standard error, failures only              (default: " \
+	"off)\n"
+
+#define SHARED_EXITS \
+	"1 failed   2 usage   3 readyd is not running   4 it is there and silent\n" \
+	"            6 a descriptor or we are refused   7 a quota or limit\n"
+
+static const char wait_page[] =
+	"usage: readyctl wait [OPTIONS] NAME=FD[:in,out,pri,hup]...\n"
+	"\n"
+	"Waits until at least one descriptor is ready, then prints a line for each that is: its "
+	"name\n"
+	"and words of in out pri err hup rdhup. Waits for input (in) where no word is given.\n"
+	"\n"
+	"  --timeout DURATION give up after this time, exit 124                      (default: "
+	"never)\n" SHARED_OPTIONS "\n"
+	"Examples:\n"
+	"  mkfifo a b; exec 3<>a 4<>b; readyctl wait --timeout 5s door=3 bell=4\n"
+	"  while readyctl wait in=0; do read -r line || break; echo \"$line\"; done\n"
+	"\n"
+	"Exit codes: 0 at least one is ready   124 timed out\n"
+	"            " SHARED_EXITS;
+
+static const char watch_page[] =
+	"usage: readyctl watch [OPTIONS] NAME=FD[:in,out,pri,hup]...\n"
+	"\n"
+	"Prints a line for every new readiness (edge-triggered: read until nothing is left, or the "
+	"next\n"
+	"line may not come). Ends when every descriptor has hung up, or nobody reads its output.\n"
+	"\n"
+	"  --ack              after a line its name is silent until it is read from standard "
+	"input;\n"
+	"                     what is still ready is then reported again            (default: "
+	"off)\n" SHARED_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl watch --json conn=5 | jq -c .ready\n"
+	"  coproc readyctl watch --ack bell=4; read -r name words <&\"${COPROC[0]}\"; "
+	"echo \"$name\" >&\"${COPROC[1]}\"\n"
+	"\n"
+	"Exit codes: 0 all have ended\n"
+	"            " SHARED_EXITS;
+
+static const char version_page[] = "usage: readyctl version [--json]\n"
+				   "\n"
+				   "Prints the version; 'readyctl --version' is the same.\n"
+				   "\n"
+				   "  --json             {\"version\":\"...\"}                     "
+				   "                (default: text)\n"
+				   "\n"
+				   "Examples:\n"
+				   "  readyctl version\n"
+				   "  readyctl version --json | jq -r .version\n"
+				   "\n"
+				   "Exit codes: 0\n";
+
+static const char help_page[] =
+	"usage: readyctl help [VERB]\n"
+	"\n"
+	"Prints the overview, or a verb's usage, options with defaults, examples and exit codes.\n"
+	"\n"
+	"Examples:\n"
+	"  readyctl help\n"
+	"  readyctl help wait\n"
+	"\n"
+	"Exit codes: 0   2 there is no such verb\n";
+
+int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
+{
+	static const char *const names[] = {"wait", "watch", "version", "help"};
+	static const char *const pages[] = {wait_page, watch_page, version_page, help_page};
+	const char *near;
+
+	if (!verb) {
+		fputs(overview, f);
+		return 0;
+	}
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(names); i++) {
+		if (strcmp(names[i], verb) == 0) {
+			fputs(pages[i], f);
+			return 0;
+		}
+	}
+	near = ctl_suggest(verb, names, RDY__ARRAY_SIZE(names));
+	ctl_problem_set(p, CTL_USAGE, "USAGE", "there is no verb '%.60s'", verb);
+	if (near)
+		ctl_problem_why(p, "did you mean '%s'?", near);
+	else
+		ctl_problem_why(p, "it is none of those this version knows");
+	ctl_problem_hint(p, "readyctl help");
+	return p->exit;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* readyctl's command line: options anywhere, a verb, names. Reads nothing but its arguments. */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "parse.h"
+#include "ready/client.h"
+
+#define WAIT (1u << CTL_VERB_WAIT)
+#define WATCH (1u << CTL_VERB_WATCH)
+#define VERSION (1u << CTL_VERB_VERSION)
+
+static const char *const verb_names[] = {"wait", "watch", "version", "help"};
+
+enum option {
+	OPTION_ACK,
+	OPTION_HELP,
+	OPTION_JSON,
+	OPTION_LOCAL,
+	OPTION_QUIET,
+	OPTION_SOCKET,
+	OPTION_TIMEOUT,
+	OPTION_USER,
+	OPTION_VERSION,
+};
+
+/* In the order of enum option. verbs: which honour it, 0 = needs none. */
+static const char *const option_names[] = {"--ack", "--help", "--json", "--local", "--quiet",
+	"--socket", "--timeout", "--user", "--version"};
+static const struct {
+	unsigned int verbs;
+	const char *value; /* NULL = takes none */
+} option_table[] = {
+	[OPTION_ACK] = {WATCH, NULL},
+	[OPTION_HELP] = {0, NULL},
+	[OPTION_JSON] = {WAIT | WATCH | VERSION, NULL},
+	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
+	[OPTION_QUIET] = {WAIT | WATCH, NULL},
+	[OPTION_SOCKET] = {WAIT | WATCH, "PATH"},
+	[OPTION_TIMEOUT] = {WAIT, "5s"},
+	[OPTION_USER] = {WAIT | WATCH, NULL},
+	[OPTION_VERSION] = {0, NULL},
+};
+
+/* What has been seen, judged when all is known: options may stand before the verb. */
+struct seen {
+	unsigned int options; /* 1 << enum option */
+	const char *verb;
+	char *const *rest; /* names, or the verb that help is for: collected in order */
+	size_t n_rest;
+};
+
+static int usage(struct ctl_problem *p, const char *why, const char *hint)
+{
+	ctl_problem_why(p, "%s", why);
+	ctl_problem_hint(p, "%s", hint);
+	return p->exit;
+}
+
+static int unknown(struct ctl_problem *p, const char *what, const char *word,
+	const char *const words[], size_t n)
+{
+	const char *near = ctl_suggest(word, words, n);
+
+	ctl_problem_set(p, CTL_USAGE, "USAGE", "there is no %s '%.60s'", what, word);
+	if (near)
+		ctl_problem_why(p, "did you mean '%s'?", near);
+	else
+		ctl_problem_why(p, "it is none of those this version knows");
+	ctl_problem_hint(p, "readyctl help");
+	return p->exit;
+}
+
+static int find_option(const char *arg, size_t n)
+{
+	if (n == 2 && arg[0] == '-' && arg[1] == 'h')
+		return OPTION_HELP;
+	if (n == 2 && arg[0] == '-' && arg[1] == 'q')
+		return OPTION_QUIET;
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(option_names); i++)
+		if (strlen(option_names[i]) == n && strncmp(option_names[i], arg, n) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int take_value(struct ctl_options *o, int option, const char *value, struct ctl_problem *p)
+{
+	switch (option) {
+	case OPTION_SOCKET:
+		o->socket = value;
+		if (value[0])
+			return 0;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "--socket is empty");
+		return usage(p, "it takes the path of readyd's session socket",
+			"--socket /run/readyd/session.sock");
+	case OPTION_TIMEOUT:
+		if (ctl_parse_duration(value, &o->timeout_ns))
+			return 0;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "'%.60s' is not a duration", value);
+		return usage(p, "a duration is a number with a unit: ns us ms s m h d",
+			"--timeout 5s        or 250ms");
+	default: /* OPTION_JSON */
+		if (strcmp(value, "short") == 0)
+			return 0;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "there is no JSON form '%.60s'", value);
+		return usage(p, "events are one object a line", "--json");
+	}
+}
+
+/* One option at argv[*i]; its value may be the next argument. */
+static int take_option(struct ctl_options *o, struct seen *seen, int argc, char *const argv[],
+	int *i, struct ctl_problem *p)
+{
+	const char *arg = argv[*i], *equals = strchr(arg, '='), *value = equals ? equals + 1 : NULL;
+	int option = find_option(arg, equals ? (size_t)(equals - arg) : strlen(arg));
+
+	if (option < 0)
+		return unknown(p, "option", arg, option_names, RDY__ARRAY_SIZE(option_names));
+	if (option_table[option].value && !value) {
+		if (++*i >= argc) {
+			ctl_problem_set(p, CTL_USAGE, "USAGE", "%s needs a value", arg);
+			ctl_problem_why(p, "nothing comes after it");
+			ctl_problem_hint(p, "%s %s", arg, option_table[option].value);
+			return p->exit;
+		}
+		value = argv[*i];
+	} else if (value && !option_table[option].value && option != OPTION_JSON) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s takes no value", option_names[option]);
+		ctl_problem_why(p, "'%.60s' was given", value);
+		ctl_problem_hint(p, "%s alone", option_names[option]);
+		return p->exit;
+	}
+	seen->options |= 1u << option;
+	return value ? take_value(o, option, value, p) : 0;
+}
+
+static int check_options(struct ctl_options *o, const struct seen *seen, struct ctl_problem *p)
+{
+	static const struct {
+		enum option a, b;
+	} exclusive[] = {
+		{OPTION_LOCAL, OPTION_SOCKET},
+		{OPTION_LOCAL, OPTION_USER},
+		{OPTION_SOCKET, OPTION_USER},
+	};
+
+	for (unsigned int i = 0; i < RDY__ARRAY_SIZE(option_names); i++) {
+		if (!(seen->options & 1u << i) || option_table[i].verbs == 0 ||
+			option_table[i].verbs & 1u << o->verb)
+			continue;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s has no effect on %s", option_names[i],
+			seen->verb ? seen->verb : "help");
+		ctl_problem_why(p, "an option that would be ignored is an error");
+		ctl_problem_hint(p, "readyctl help %s", seen->verb ? seen->verb : "");
+		return p->exit;
+	}
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(exclusive); i++) {
+		if (!(seen->options & 1u << exclusive[i].a) ||
+			!(seen->options & 1u << exclusive[i].b))
+			continue;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s and %s exclude each other",
+			option_names[exclusive[i].a], option_names[exclusive[i].b]);
+		return usage(p, "each says who does the watching", "one of them");
+	}
+	o->ack = seen->options & 1u << OPTION_ACK;
+	o->json = seen->options & 1u << OPTION_JSON;
+	o->local = seen->options & 1u << OPTION_LOCAL;
+	o->quiet = seen->options & 1u << OPTION_QUIET;
+	o->user = seen->options & 1u << OPTION_USER;
+	return 0;
+}
+
+static int check_names(struct ctl_options *o, struct ctl_problem *p)
+{
+	for (size_t i = 0; i < o->n_names; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(o->names[i].name, o->names[k].name) == 0) {
+				ctl_problem_set(p, CTL_USAGE, "USAGE", "the name %s is given twice",
+					o->names[i].name);
+				return usage(p, "its lines could not be told apart",
+					"another name for one of them");
+			}
+			if (o->names[i].fd == o->names[k].fd) {
+				ctl_problem_set(p, CTL_USAGE, "USAGE",
+					"fd %d is given twice, as %s and %s", o->names[i].fd,
+					o->names[k].name, o->names[i].name);
+				return usage(p, "one descriptor is one registration",
+					"one name with all its words, as in bell=4:in,out");
+			}
+		}
+		if (o->ack && o->names[i].fd == 0) {
+			ctl_problem_set(p, CTL_USAGE, "USAGE", "%s is fd 0, which --ack reads",
+				o->names[i].name);
+			return usage(p, "names to be re-armed come in on standard input",
+				"another number for it, as in exec 3<&0");
+		}
+	}
+	return 0;
+}
+
+static int take_names(
+	struct ctl_options *o, const struct seen *seen, char *const words[], struct ctl_problem *p)
+{
+	if (seen->n_rest == 0) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s needs a descriptor", seen->verb);
+		ctl_problem_why(p, "it is given as NAME=FD");
+		ctl_problem_hint(
+			p, "readyctl %s bell=4        or readyctl help %s", seen->verb, seen->verb);
+		return p->exit;
+	}
+	o->names = calloc(seen->n_rest, sizeof(*o->names));
+	if (!o->names)
+		return ctl_problem_errno(p, "keep the names", -ENOMEM);
+	for (; o->n_names < seen->n_rest; o->n_names++) {
+		int r = ctl_parse_name(words[o->n_names], &o->names[o->n_names], p);
+
+		if (r)
+			return r;
+	}
+	return check_names(o, p);
+}
+
+static int take_verb(struct ctl_options *o, const struct seen *seen, struct ctl_problem *p)
+{
+	static const enum ctl_verb verbs[] = {
+		CTL_VERB_WAIT, CTL_VERB_WATCH, CTL_VERB_VERSION, CTL_VERB_HELP};
+
+	if (seen->options & 1u << OPTION_VERSION) {
+		o->verb = CTL_VERB_VERSION;
+		return 0;
+	}
+	if (!seen->verb)
+		return 0;
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(verb_names); i++) {
+		if (strcmp(seen->verb, verb_names[i]) == 0) {
+			o->verb = verbs[i];
+			return 0;
+		}
+	}
+	return unknown(p, "verb", seen->verb, verb_names, RDY__ARRAY_SIZE(verb_names));
+}
+
+/* Sort argv into options, the verb, and words, whose array the caller has made. */
+static int scan(struct ctl_options *o, struct seen *seen, char **words, int argc,
+	char *const argv[], struct ctl_problem *p)
+{
+	bool only_words = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (!only_words && strcmp(argv[i], "--") == 0) {
+			only_words = true;
+		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
+			int r = take_option(o, seen, argc, argv, &i, p);
+
+			if (r)
+				return r;
+		} else if (!seen->verb) {
+			seen->verb = argv[i];
+		} else {
+			words[seen->n_rest++] = argv[i];
+		}
+	}
+	return 0;
+}
+
+int ctl_options_parse(struct ctl_options *o, int argc, char *const argv[], struct ctl_problem *p)
+{
+	rdy__cleanup(rdy__freep) char **words = calloc((size_t)argc + 1, sizeof(*words));
+	struct seen seen = {.options = 0};
+	int r;
+
+	if (!words)
+		return ctl_problem_errno(p, "keep the arguments", -ENOMEM);
+	r = scan(o, &seen, words, argc, argv, p);
+	/* JSON was asked for: the failure is printed so, wherever the mistake stands. */
+	o->json = seen.options & 1u << OPTION_JSON;
+	if (r == 0)
+		r = take_verb(o, &seen, p);
+	if (r)
+		return r;
+	if (seen.options & 1u << OPTION_HELP) {
+		if (o->verb != CTL_VERB_HELP)
+			o->help_for = seen.verb;
+		else if (seen.n_rest > 0)
+			o->help_for = words[0];
+		o->verb = CTL_VERB_HELP;
+		return 0;
+	}
+	r = check_options(o, &seen, p);
+	if (r)
+		return r;
+	if (o->verb == CTL_VERB_WAIT || o->verb == CTL_VERB_WATCH)
+		return take_names(o, &seen, words, p);
+	if (o->verb == CTL_VERB_HELP && seen.n_rest > 0) {
+		o->help_for = words[0];
+		if (seen.n_rest == 1)
+			return 0;
+	}
+	if (seen.n_rest > (o->verb == CTL_VERB_HELP)) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s takes no '%.60s'", seen.verb,
+			words[seen.n_rest - 1]);
+		return usage(p, "too many words", "readyctl help");
+	}
+	return 0;
+}
+
+void ctl_options_deinit(struct ctl_options *o)
+{
+	free(o->names);
+	*o = CTL_OPTIONS_NULL;
+}
+
+int ctl_options_path(const struct ctl_options *o, const char *env_socket, const char *env_runtime,
+	char *path, struct ctl_problem *p)
+{
+	int n;
+
+	if (o->user) {
+		if (!env_runtime || env_runtime[0] != '/') {
+			ctl_problem_set(p, CTL_USAGE, "USAGE",
+				"--user: where the instance is, is not known");
+			return usage(p, "XDG_RUNTIME_DIR is not set, or is no absolute path",
+				"--socket PATH, or XDG_RUNTIME_DIR=/run/user/$(id -u)");
+		}
+		n = snprintf(path, CTL_PATH_MAX, "%s/readyd/session.sock", env_runtime);
+	} else {
+		const char *from = o->socket			 ? o->socket
+				   : env_socket && env_socket[0] ? env_socket
+								 : RDY_CLIENT_SYSTEM_PATH;
+
+		n = snprintf(path, CTL_PATH_MAX, "%s", from);
+	}
+	if (n >= 0 && (size_t)n < CTL_PATH_MAX)
+		return 0;
+	ctl_problem_set(p, CTL_USAGE, "USAGE", "the socket's path is too long: %.100s...", path);
+	return usage(p, "the system takes at most 107 bytes",
+		"a path relative to the current directory");
+}

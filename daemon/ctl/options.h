@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* readyctl's command line. */
+#ifndef CTL_OPTIONS_H
+#define CTL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "errors.h"
+
+#define CTL_NAME_MAX 128u /* bytes of a registration's name */
+#define CTL_PATH_MAX 108u /* of a socket address, with its NUL */
+
+enum ctl_verb {
+	CTL_VERB_HELP, /* also no verb at all */
+	CTL_VERB_WAIT,
+	CTL_VERB_WATCH,
+	CTL_VERB_VERSION,
+};
+
+/* NAME=FD[:in,out,pri,hup] */
+struct ctl_name {
+	char name[CTL_NAME_MAX + 1];
+	int fd;
+	uint32_t interest; /* RDY_* */
+};
+
+struct ctl_options {
+	enum ctl_verb verb;
+	const char *help_for;	/* a verb's name, or NULL: the overview */
+	const char *socket;	/* --socket, or NULL */
+	int64_t timeout_ns;	/* < 0: for ever */
+	struct ctl_name *names; /* owned */
+	size_t n_names;
+	bool json, quiet, user, local, ack;
+};
+
+#define CTL_OPTIONS_NULL \
+	(struct ctl_options) \
+	{ \
+		.timeout_ns = -1 \
+	}
+
+/* Parse; *o must be CTL_OPTIONS_NULL, and needs deinit also after a failure. Touches nothing outside. */
+int ctl_options_parse(struct ctl_options *o, int argc, char *const argv[], struct ctl_problem *p);
+void ctl_options_deinit(struct ctl_options *o);
+
+/*
+ * Where the daemon's session socket is: --socket, the user's instance, $READYD_SOCKET, the system's.
+ * env_*: the values of READYD_SOCKET and XDG_RUNTIME_DIR or NULL. path has room for CTL_PATH_MAX.
+ */
+int ctl_options_path(const struct ctl_options *o, const char *env_socket, const char *env_runtime,
+	char *path, struct ctl_problem *p);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs that watch. path: the daemon's socket, unused with --local. Return an exit code, *p set if bad. */
+#ifndef CTL_VERBS_H
+#define CTL_VERBS_H
+
+#include "errors.h"
+#include "options.h"
+
+int ctl_wait(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+
+/* How long the daemon may take to answer what it must answer. */
+#define CTL_ANSWER_NS INT64_C(5000000000)
+
+/* CLOCK_REALTIME in ns, for people. */
+int64_t ctl_realtime_ns(void);
+
+#endif
