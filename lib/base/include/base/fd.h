@@ -23,6 +23,11 @@ void rdy__fd_closep(int *fd);
 /* What recvmsg() said about the message beside its bytes. */
 #define RDY__RECV_FDS_LOST 1u /* MSG_CTRUNC: descriptors were closed by the kernel */
 #define RDY__RECV_CUT 2u      /* MSG_TRUNC: the message was longer than the buffer */
+/*
+ * Credentials came along. A socket with SO_PASSCRED has them with every message, an empty one too, and not
+ * at the end of file: the only way to tell the two apart.
+ */
+#define RDY__RECV_CREDENTIALS 4u
 
 struct rdy__received {
 	size_t n_bytes;

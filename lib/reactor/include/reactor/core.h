@@ -12,8 +12,8 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/guard.h"
 #include "base/list.h"
-#include "reactor/guard.h"
 #include "reactor/heap.h"
 #include "reactor/selector.h"
 #include "reactor/table.h"

@@ -3,8 +3,8 @@
  * Knows whether this process is the one that created the guard, or a fork of it, with one load from memory.
  * The kernel wipes the guard's page in a child; where it cannot, the process id is compared.
  */
-#ifndef REACTOR_GUARD_H
-#define REACTOR_GUARD_H
+#ifndef BASE_GUARD_H
+#define BASE_GUARD_H
 
 #include <stdbool.h>
 #include <sys/types.h>

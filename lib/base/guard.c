@@ -3,7 +3,7 @@
  * The fork guard on Linux: a private page that the kernel hands to children wiped (MADV_WIPEONFORK, 4.14).
  * Threads: init and deinit by the owner of the guard.
  */
-#include "reactor/guard.h"
+#include "base/guard.h"
 
 #include <stddef.h>
 #include <stdint.h>
