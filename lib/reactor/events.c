@@ -3,13 +3,19 @@
  * Batches: what a wait brought, taken one by one.
  * Threads: the waiting one; another may deregister, or free a waker, at the same time.
  */
-#include <stdlib.h>
-
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "reactor/core.h"
 
 #define MAX_CAPACITY 1000000u
+
+_Static_assert(offsetof(struct rdy_event, pad0) - offsetof(struct rdy_event, ready) ==
+			       offsetof(struct rdy__ready, pad0) &&
+		       offsetof(struct rdy_event, ready) + sizeof(struct rdy__ready) ==
+			       sizeof(struct rdy_event),
+	"a map's entry is the end of an event");
 
 int rdy_events_new(size_t capacity, struct rdy_events **ret)
 {
@@ -22,11 +28,10 @@ int rdy_events_new(size_t capacity, struct rdy_events **ret)
 		return -ENOMEM;
 	ev->capacity = capacity;
 	ev->selected = calloc(capacity, sizeof(*ev->selected));
-	ev->tokens = calloc(capacity, sizeof(*ev->tokens));
 	rdy__list_init(&ev->link);
 	rdy__list_init(&ev->wakers);
 	rdy__list_init(&ev->timers);
-	if (!ev->selected || !ev->tokens) {
+	if (!ev->selected) {
 		rdy_events_free(ev);
 		return -ENOMEM;
 	}
@@ -53,7 +58,7 @@ void rdy__events_bind(struct rdy_events *ev, struct rdy_poll *poll)
 {
 	if (rdy__unlikely(ev->maybe_wakers || !rdy__list_empty(&ev->timers)))
 		release(ev);
-	ev->pos = ev->n = 0;
+	ev->pos = ev->end = ev->selected;
 	if (rdy__likely(ev->poll == poll))
 		return;
 	rdy__list_unlink(&ev->link);
@@ -61,7 +66,6 @@ void rdy__events_bind(struct rdy_events *ev, struct rdy_poll *poll)
 	if (!poll)
 		return;
 	rdy__list_append(&poll->batches, &ev->link);
-	ev->copied = !(poll->flags & RDY_POLL_SINGLE_THREAD);
 	ev->ready_map = poll->ops->ready_map;
 }
 
@@ -71,13 +75,12 @@ struct rdy_events *rdy_events_free(struct rdy_events *ev)
 		return NULL;
 	rdy__events_bind(ev, NULL);
 	free(ev->selected);
-	free(ev->tokens);
 	free(ev);
 	return NULL;
 }
 
 /* After the descriptors: wakers, timers. */
-static int next_other(struct rdy_events *ev, struct rdy_event *ret)
+__attribute__((noinline, cold)) static int next_other(struct rdy_events *ev, struct rdy_event *ret)
 {
 	struct rdy__list *l;
 
@@ -103,23 +106,19 @@ static int next_other(struct rdy_events *ev, struct rdy_event *ret)
 
 int rdy_events_next(struct rdy_events *ev, struct rdy_event *ret)
 {
-	size_t i = ev->pos, n = ev->n;
-
-	for (; i < n; i++) {
-		const struct rdy__selected *s = &ev->selected[i];
-		uint32_t index = (uint32_t)(s->tag >> 32), generation = (uint32_t)s->tag;
-		const struct rdy__slot *slot =
-			&ev->chunks[index >> RDY__CHUNK_BITS][index & (RDY__CHUNK_SLOTS - 1)];
+	for (const struct rdy__selected *s = ev->pos, *end = ev->end; s != end; s++) {
+		const struct rdy__slot *slot = rdy__slot_of(ev->chunks, s->tag);
+		uint64_t token = atomic_load_explicit(&slot->token, memory_order_acquire);
+		const struct rdy__ready *ready = &ev->ready_map[RDY__RAW_INDEX(s->raw)];
 
 		/* TOKEN-1: the registration may have ended since the event was fetched. */
-		if (rdy__unlikely(rdy__slot_generation(slot) != generation))
+		if (rdy__unlikely(rdy__slot_generation(slot) != (uint32_t)s->tag))
 			continue;
-		ev->pos = i + 1;
-		ret->token = rdy__unlikely(ev->copied) ? ev->tokens[i] : slot->token;
-		ret->ready = ev->ready_map[RDY__RAW_INDEX(s->raw)];
-		ret->pad0 = 0;
+		ret->token = token;
+		memcpy((char *)ret + offsetof(struct rdy_event, ready), ready, sizeof(*ready));
+		ev->pos = s + 1;
 		return 1;
 	}
-	ev->pos = n;
+	ev->pos = ev->end;
 	return next_other(ev, ret);
 }

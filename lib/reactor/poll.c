@@ -205,7 +205,7 @@ static int register_locked(
 	}
 	if (known)
 		rdy__slot_next_generation(slot);
-	slot->token = token;
+	rdy__slot_set_token(slot, token);
 	slot->state = state_of(interest, mode);
 	return 0;
 }
@@ -246,7 +246,7 @@ int rdy_poll_modify(struct rdy_poll *poll, int fd, uint64_t token, uint32_t inte
 			poll->selector, fd, rdy__tag((uint32_t)fd, generation), interest, mode);
 		if (r == 0) {
 			rdy__slot_next_generation(slot);
-			slot->token = token;
+			rdy__slot_set_token(slot, token);
 			slot->state = state_of(interest, mode);
 		} else if (is_gone(r)) {
 			forget(slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The wait: one system call in the usual case, then what it brought is checked against the table.
- * Threads: the waiting one; the table is read under the poll's lock.
+ * Threads: the waiting one.
  */
 #include <errno.h>
 
@@ -12,58 +12,44 @@
 #define MAX_EMPTY_ROUNDS 8
 
 /*
- * Drop what is stale, copy the tokens: after the lock is released another thread may change the slots.
- * Generations are checked once more when an event is taken.
+ * Look at what the selector filled in. Only stale events in front are dropped here, so that a batch of nothing
+ * else is seen; the others are, when they are taken.
  */
-static void translate_shared(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
+static void accept_batch(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
 {
-	size_t out = 0;
-
-	pthread_mutex_lock(&poll->lock);
-	ev->chunks = poll->table.chunks;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t index = (uint32_t)(ev->selected[i].tag >> 32);
-
-		if (rdy__stale(ev->chunks, ev->selected[i].tag))
-			continue;
-		ev->tokens[out] =
-			ev->chunks[index >> RDY__CHUNK_BITS][index & (RDY__CHUNK_SLOTS - 1)].token;
-		ev->selected[out++] = ev->selected[i];
+	/*
+	 * A tag may come from a call that is still in progress in another thread: under the lock it has
+	 * ended, and the slot has the tag's generation and token.
+	 */
+	if (!(poll->flags & RDY_POLL_SINGLE_THREAD)) {
+		pthread_mutex_lock(&poll->lock);
+		ev->chunks = poll->table.chunks;
+		pthread_mutex_unlock(&poll->lock);
+	} else {
+		ev->chunks = poll->table.chunks;
 	}
-	pthread_mutex_unlock(&poll->lock);
-	ev->pos = 0;
-	ev->n = out;
+	ev->pos = ev->selected;
+	ev->end = ev->selected + n;
+	while (ev->pos < ev->end && rdy__unlikely(rdy__stale(ev->chunks, ev->pos->tag)))
+		ev->pos++;
 }
 
-/* Only what lies in front is dropped here, so that a batch of nothing but stale events is seen. */
-static void translate_single(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
+static void drop_wake_event(struct rdy_poll *poll, struct rdy_events *ev)
 {
-	size_t pos = 0;
+	uint64_t tag = rdy__wake_tag(&poll->hub->wake);
+	size_t out = 0, n = (size_t)(ev->end - ev->selected);
 
-	ev->chunks = poll->table.chunks;
-	while (pos < n && rdy__unlikely(rdy__stale(ev->chunks, ev->selected[pos].tag)))
-		pos++;
-	ev->pos = pos;
-	ev->n = n;
-}
-
-static void drop_wake_event(struct rdy_events *ev, uint64_t tag)
-{
-	size_t out = ev->pos;
-
-	for (size_t i = ev->pos; i < ev->n; i++)
+	for (size_t i = 0; i < n; i++)
 		if (ev->selected[i].tag != tag)
 			ev->selected[out++] = ev->selected[i];
-	ev->n = out;
+	accept_batch(poll, ev, out);
 }
 
 static size_t collect_wakers(struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
 {
-	/* With copied tokens the wake event was dropped as stale: no registration has its tag. */
-	if (!ev->copied)
-		drop_wake_event(ev, rdy__wake_tag(&poll->hub->wake));
+	drop_wake_event(poll, ev);
 	return rdy__hub_collect(
-		poll->hub, ev, ev->capacity - (ev->n - ev->pos) - n_fired, &poll->wakers_left);
+		poll->hub, ev, ev->capacity - rdy__events_left(ev) - n_fired, &poll->wakers_left);
 }
 
 /*
@@ -104,19 +90,16 @@ static int wait_once(
 	if (rdy__likely(n_fired < ev->capacity))
 		r = poll->ops->wait(
 			poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
-	if (ev->copied)
-		translate_shared(poll, ev, r > 0 ? (size_t)r : 0);
-	else
-		translate_single(poll, ev, r > 0 ? (size_t)r : 0);
+	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
 	if (rdy__unlikely(atomic_load_explicit(&poll->hub->any, memory_order_acquire) ||
 			  poll->wakers_left))
 		n_wakers = collect_wakers(poll, ev, n_fired);
 	if (rdy__unlikely(poll->heap.n))
 		n_fired += rdy__timers_fire(poll, ev,
-			ev->capacity - (ev->n - ev->pos) - n_wakers - n_fired, rdy__now_ns());
+			ev->capacity - rdy__events_left(ev) - n_wakers - n_fired, rdy__now_ns());
 	*ret_stale = r > 0;
-	if (ev->n - ev->pos + n_wakers + n_fired > 0)
-		return (int)(ev->n - ev->pos + n_wakers + n_fired);
+	if (rdy__events_left(ev) + n_wakers + n_fired > 0)
+		return (int)(rdy__events_left(ev) + n_wakers + n_fired);
 	return r < 0 ? r : 0;
 }
 

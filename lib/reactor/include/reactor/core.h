@@ -73,14 +73,12 @@ struct rdy_poll {
 
 struct rdy_events {
 	/* What rdy_events_next() needs of a descriptor's event stands in one cache line. */
-	size_t pos, n;
-	struct rdy__selected *selected;
+	const struct rdy__selected *pos, *end;
 	struct rdy__slot *const *chunks; /* the table's, as it was: newer chunks are not needed */
-	uint64_t *tokens;		 /* copied under the lock, unless copied is false */
-	const uint16_t *ready_map;
-	bool copied;	   /* false with SINGLE_THREAD: the slot has the token */
+	const struct rdy__ready *ready_map;
 	bool maybe_wakers; /* wakers may have members */
 
+	struct rdy__selected *selected;
 	size_t capacity;
 	struct rdy_poll *poll; /* that filled it last, or NULL */
 	struct rdy__list link; /* in poll->batches */
@@ -116,17 +114,27 @@ size_t rdy__hub_collect(
 size_t rdy__timers_fire(
 	struct rdy_poll *poll, struct rdy_events *events, size_t room, int64_t now_ns);
 
+/* Descriptors' events that were not taken, stale ones included. */
+static inline size_t rdy__events_left(const struct rdy_events *events)
+{
+	return (size_t)(events->end - events->pos);
+}
+
 /* Empty the batch and bind it to poll (NULL: to none). */
 void rdy__events_bind(struct rdy_events *events, struct rdy_poll *poll);
+
+/* A tag's slot. Pre: the tag was made for a slot of this table. */
+static inline const struct rdy__slot *rdy__slot_of(struct rdy__slot *const *chunks, uint64_t tag)
+{
+	uint32_t index = (uint32_t)(tag >> 32);
+
+	return &chunks[index >> RDY__CHUNK_BITS][index & (RDY__CHUNK_SLOTS - 1)];
+}
 
 /* The event's registration has ended, or it is the wake descriptor's. */
 static inline bool rdy__stale(struct rdy__slot *const *chunks, uint64_t tag)
 {
-	uint32_t index = (uint32_t)(tag >> 32);
-
-	return rdy__slot_generation(
-		       &chunks[index >> RDY__CHUNK_BITS][index & (RDY__CHUNK_SLOTS - 1)]) !=
-	       (uint32_t)tag;
+	return rdy__slot_generation(rdy__slot_of(chunks, tag)) != (uint32_t)tag;
 }
 
 #endif

@@ -17,9 +17,9 @@
 #include "ready/types.h"
 
 /*
- * What a selector reports about a descriptor, before it becomes RDY_* bits: six bits that a table of 64
- * entries translates when the event is taken. Bits 0 to 5 of (raw | raw >> 8) are the index, so that
- * epoll's own masks serve as they are.
+ * What a selector reports about a descriptor, before it becomes RDY_* bits: six bits, at the places where
+ * epoll has them, so that its masks serve as they are. A table of 64 entries translates them when the event
+ * is taken; the product puts bits 0 to 4 and 13 side by side into the highest six (a shift each, no carry).
  */
 #define RDY__RAW_IN 0x0001u
 #define RDY__RAW_PRI 0x0002u
@@ -27,7 +27,13 @@
 #define RDY__RAW_ERR 0x0008u
 #define RDY__RAW_HUP 0x0010u
 #define RDY__RAW_RDHUP 0x2000u
-#define RDY__RAW_INDEX(raw) (((raw) | (raw) >> 8) & 63u)
+#define RDY__RAW_INDEX(raw) ((uint32_t)(raw) * (1u << 26 | 1u << 18) >> 26)
+
+/* What a raw mask means; as the end of struct rdy_event, so that both go with one store. */
+struct rdy__ready {
+	uint32_t ready; /* RDY_READABLE ... */
+	uint32_t pad0;	/* 0 */
+};
 
 /*
  * One event as a selector reports it. On x86-64 the kernel's epoll_event has no padding: packed alike, its
@@ -61,8 +67,8 @@ struct rdy__selector_ops {
 	const char *name;
 	uint32_t caps; /* RDY_CAP_* */
 	const struct rdy__wake_ops
-		*waker;		   /* chosen with the selector; RDY_POLL_PIPE_WAKER overrides */
-	const uint16_t *ready_map; /* RDY__RAW_INDEX() -> RDY_* bits */
+		*waker; /* chosen with the selector; RDY_POLL_PIPE_WAKER overrides */
+	const struct rdy__ready *ready_map; /* 64, by RDY__RAW_INDEX() */
 
 	/* 0 if the mechanism works here, else -errno. Any thread; leaves nothing behind. */
 	int (*probe)(void);
@@ -109,7 +115,8 @@ struct rdy__selector_ops {
 
 /* NULL-terminated, in order of preference. */
 extern const struct rdy__selector_ops *const rdy__selectors[];
-extern const uint16_t rdy__poll_ready_map[64]; /* for mechanisms that report poll(2)'s bits */
+extern const struct rdy__ready
+	rdy__poll_ready_map[64]; /* for mechanisms that report poll(2)'s bits */
 extern const struct rdy__selector_ops rdy__selector_epoll;
 extern const struct rdy__selector_ops rdy__selector_poll;
 

@@ -3,8 +3,9 @@
  * The registrations of a poll, indexed by descriptor: 16 bytes each, in chunks that never move, so that the
  * waiting thread reads a slot's generation while others register.
  *
- * Who writes: everything under the poll's lock (or by the only thread). Who reads without it: the waiting
- * thread, the generation only.
+ * Who writes: all under the poll's lock (or by the only thread). Who reads without it: the waiting thread,
+ * token first, then generation. A writer ends the old generation before it stores another token; so a token
+ * that is followed by the generation of the event's tag belongs to that generation.
  */
 #ifndef REACTOR_TABLE_H
 #define REACTOR_TABLE_H
@@ -22,7 +23,7 @@
 #define RDY__SLOT_INTERNAL 0x20000u /* the poll's own descriptor */
 
 struct rdy__slot {
-	uint64_t token;
+	_Atomic uint64_t token;
 	_Atomic uint32_t
 		generation; /* of the present or next registration; never 0 once a chunk exists */
 	uint32_t state;
@@ -61,6 +62,13 @@ static inline void rdy__slot_next_generation(struct rdy__slot *slot)
 	uint32_t g = atomic_load_explicit(&slot->generation, memory_order_relaxed);
 
 	atomic_store_explicit(&slot->generation, rdy__generation_after(g), memory_order_release);
+}
+
+/* Pre: no event of the slot's present generation can be out yet, or this is its first token. */
+static inline void rdy__slot_set_token(struct rdy__slot *slot, uint64_t token)
+{
+	/* Release: whoever sees it sees the end of the generation before. */
+	atomic_store_explicit(&slot->token, token, memory_order_release);
 }
 
 #endif
