@@ -37,7 +37,10 @@ int sandbox_reset(void);
  */
 int sandbox_enter(enum sandbox_role role);
 
-/* Is there a system call filter: in this build (libseccomp, no sanitizer) and in this kernel? */
+/*
+ * Is there a system call filter: in this build (libseccomp, no sanitizer) and in this kernel?
+ * Ask before sandbox_enter(): behind the filter the question itself is forbidden.
+ */
 bool sandbox_available(void);
 
 #endif
