@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "ready/client.h"
+#include "ready/timer.h"
 #include "source.h"
 
 /* How long a lost connection may stay away: a restart of the daemon takes less than a second. */
