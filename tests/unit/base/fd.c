@@ -60,9 +60,32 @@ START_TEST(credentials_leave_room)
 	ck_assert_int_eq(rdy__send_fds(sv[0], "x", 1, send, RDY__FDS_MAX), 0);
 	ck_assert_int_eq(rdy__recv_fds(sv[1], buf, sizeof(buf), got, 0, &r), 0);
 	ck_assert_uint_eq(r.n_fds, RDY__FDS_MAX);
-	ck_assert_uint_eq(r.flags, 0);
+	ck_assert_uint_eq(r.flags, RDY__RECV_CREDENTIALS);
 	close_all(got, r.n_fds);
 	close_all(send, RDY__FDS_MAX);
+	close_all(sv, 2);
+}
+END_TEST
+
+/* With SO_PASSCRED an empty message is not the end of file. */
+START_TEST(empty_is_not_the_end)
+{
+	int sv[2], got[RDY__FDS_MAX], one = 1;
+	struct rdy__received r;
+	char buf[8];
+
+	pair(sv);
+	ck_assert_int_eq(rdy__send_fds(sv[0], "", 0, NULL, 0), 0);
+	ck_assert_int_eq(rdy__send_fds(sv[0], "x", 1, NULL, 0), 0);
+	ck_assert_int_eq(shutdown(sv[1], SHUT_RDWR), 0);
+	ck_assert_int_eq(setsockopt(sv[1], SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)), 0);
+	ck_assert_int_eq(rdy__recv_fds(sv[1], buf, sizeof(buf), got, 0, &r), 0);
+	ck_assert_uint_eq(r.n_bytes, 0);
+	ck_assert_uint_eq(r.flags, RDY__RECV_CREDENTIALS);
+	ck_assert_int_eq(rdy__recv_fds(sv[1], buf, sizeof(buf), got, 0, &r), 0);
+	ck_assert_uint_eq(r.n_bytes, 1);
+	ck_assert_int_eq(rdy__recv_fds(sv[1], buf, sizeof(buf), got, 0, &r), 0);
+	ck_assert_uint_eq(r.n_bytes + r.flags, 0);
 	close_all(sv, 2);
 }
 END_TEST
@@ -114,5 +137,5 @@ START_TEST(ends_and_errors)
 }
 END_TEST
 
-UNIT_MAIN("base/fd", every_block_is_taken, credentials_leave_room, a_full_table_is_said,
-	ends_and_errors)
+UNIT_MAIN("base/fd", every_block_is_taken, credentials_leave_room, empty_is_not_the_end,
+	a_full_table_is_said, ends_and_errors)

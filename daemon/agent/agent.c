@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process, see agent.h. The main thread. Here are the counters, the channel's incoming messages and the
+ * lifetime; the disposal link is in closer.c, the channel's outgoing side in outbox.c.
+ */
+#include "agent.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "closer.h"
+#include "log.h"
+#include "outbox.h"
+
+#define CHANNEL_MESSAGES 16u /* read per round */
+/*
+ * Descriptors that come on top of a full message: what the channel brings (2), what vetting opens (1), the
+ * rest is slack.
+ */
+#define ROOM (RDY__FDS_MAX + 8u)
+#define RESERVE_MIN (ROOM + 56u)
+
+static int raise_limit(uint32_t *ret)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return -errno;
+	if (l.rlim_cur < l.rlim_max) {
+		struct rlimit hard = {.rlim_cur = l.rlim_max, .rlim_max = l.rlim_max};
+
+		if (setrlimit(RLIMIT_NOFILE, &hard) == 0)
+			l = hard;
+	}
+	*ret = l.rlim_cur > UINT32_MAX ? UINT32_MAX : (uint32_t)l.rlim_cur;
+	return 0;
+}
+
+static void set_reserve(struct agent *a, uint32_t reserve)
+{
+	atomic_store_explicit(
+		&a->reserve, reserve > RESERVE_MIN ? reserve : RESERVE_MIN, memory_order_relaxed);
+}
+
+int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
+	int take_link, pid_t supervisor)
+{
+	uint32_t limit = 0;
+	int e;
+
+	memset(a, 0, sizeof(*a));
+	a->channel = take_channel;
+	a->link = LINK_SENDER_NULL;
+	a->vet = VET_NULL;
+	a->config = *config;
+	link_sender_init(&a->link, take_link, config->closer_batch);
+	quota_init(&a->registrations, config->registrations);
+	set_reserve(a, config->fd_reserve);
+	if (getrandom(&a->cookie_seed, sizeof(a->cookie_seed), 0) != sizeof(a->cookie_seed))
+		a->cookie_seed = (uint64_t)rdy__now_ns(); /* guessable: costs its own uid time */
+	e = raise_limit(&limit);
+	quota_init(&a->descriptors, limit);
+	if (e == 0)
+		e = vet_init(&a->vet, supervisor);
+	if (e == 0)
+		e = reactor_init(&a->reactor, a, config);
+	if (e == 0)
+		e = rdy_timer_new(a->reactor.poll, TOKEN(TOKEN_LINK_TIMER, 0, 0), &a->link_timer);
+	if (e == 0)
+		e = rdy_timer_new(a->reactor.poll, TOKEN(TOKEN_IDLE_TIMER, 0, 0), &a->idle_timer);
+	if (e == 0)
+		e = rdy_poll_register(a->reactor.poll, a->channel, TOKEN(TOKEN_CHANNEL, 0, 0),
+			RDY_READABLE, RDY_LEVEL);
+	if (e == 0)
+		e = closer_watch(a);
+	return e;
+}
+
+void agent_deinit(struct agent *a)
+{
+	a->link_timer = rdy_timer_free(a->link_timer);
+	a->idle_timer = rdy_timer_free(a->idle_timer);
+	reactor_deinit(&a->reactor);
+	link_sender_deinit(&a->link, true);
+	vet_deinit(&a->vet);
+	a->channel = rdy__fd_close(a->channel);
+	outbox_deinit(&a->outbox);
+}
+
+int agent_hello(struct agent *a)
+{
+	DIR *d = opendir("/proc/self/fd");
+	uint32_t n = 0;
+
+	if (!d)
+		return -errno;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	quota_add(&a->descriptors, n - 1); /* less the directory's */
+	outbox_say(a, CHANNEL_HELLO, 0);
+	closer_idle_check(a);
+	return 0;
+}
+
+bool agent_room(const struct agent *a)
+{
+	return quota_room(&a->descriptors, ROOM);
+}
+
+bool agent_may_keep(const struct agent *a)
+{
+	return quota_room(&a->descriptors, atomic_load_explicit(&a->reserve, memory_order_relaxed));
+}
+
+void agent_fail(struct agent *a, const char *why)
+{
+	if (!a->done)
+		log_line(LOG_ERR, "ends=\"%s\" sessions=%u descriptors=%u quarantined=%u", why,
+			a->n_sessions, atomic_load(&a->descriptors.used), a->n_quarantined);
+	a->done = true;
+	a->status = EXIT_FAILURE;
+}
+
+void agent_post(struct agent *a, const struct agent_message *m)
+{
+	switch (m->type) {
+	case AGENT_SESSION_END:
+		a->n_sessions--;
+		outbox_say(a, CHANNEL_SESSION_END, m->u.session);
+		closer_idle_check(a);
+		break;
+	case AGENT_DISPOSE:
+		for (size_t i = 0; i < m->u.dispose.n; i++)
+			closer_take(a, m->u.dispose.take_fds[i], NULL, 0);
+		break;
+	case AGENT_QUARANTINED:
+		a->n_quarantined++;
+		log_line(LOG_NOTICE, "quarantined=%u", a->n_quarantined);
+		break;
+	}
+}
+
+static void take_session(
+	struct agent *a, const struct channel_session *info, const int *fds, size_t n_fds)
+{
+	struct reactor_message m = {
+		.type = REACTOR_SESSION,
+		.u.session = {.info = *info,
+			.take_sock = fds[0],
+			.take_pidfd = n_fds > 1 ? fds[1] : -1},
+	};
+	uint8_t answer[WIRE_HEADER_BYTES + WIRE_ERROR_BYTES];
+
+	a->n_sessions++;
+	a->idle_said = false;
+	rdy_timer_clear(a->idle_timer);
+	outbox_say(a, CHANNEL_TAKEN, info->session);
+	if (reactor_post(&a->reactor, &m) == 0)
+		return;
+	if (m.u.session.take_pidfd >= 0) {
+		rdy__fd_close(m.u.session.take_pidfd);
+		quota_release(&a->descriptors, 1);
+	}
+	closer_take(a, fds[0], answer, wire_make_error(answer, 0, WIRE_E_OUT_OF_MEMORY, 0, true));
+	agent_post(
+		a, &(struct agent_message){.type = AGENT_SESSION_END, .u.session = info->session});
+}
+
+static void take_refusal(struct agent *a, const struct channel_session *info, int take_sock)
+{
+	uint8_t answer[WIRE_HEADER_BYTES + WIRE_ERROR_BYTES];
+
+	outbox_say(a, CHANNEL_TAKEN, info->session);
+	closer_take(
+		a, take_sock, answer, wire_make_error(answer, 0, info->error, info->detail, true));
+}
+
+static void take_config(struct agent *a, const struct channel_config *config)
+{
+	a->config = *config;
+	quota_set_limit(&a->registrations, config->registrations);
+	set_reserve(a, config->fd_reserve);
+	reactor_post(&a->reactor,
+		&(struct reactor_message){.type = REACTOR_CONFIG, .u.config = &a->config});
+	closer_idle_check(a);
+}
+
+static void take_channel_message(
+	struct agent *a, const struct channel_message *m, const int *fds, size_t n_fds)
+{
+	switch (m->type) {
+	case CHANNEL_CONFIG:
+		take_config(a, &m->u.config);
+		break;
+	case CHANNEL_SESSION:
+		take_session(a, &m->u.session, fds, n_fds);
+		break;
+	case CHANNEL_REFUSE:
+		take_refusal(a, &m->u.session, fds[0]);
+		break;
+	case CHANNEL_CLOSER:
+		closer_replace(a, fds[0]);
+		break;
+	case CHANNEL_END:
+		reactor_post(&a->reactor, &(struct reactor_message){.type = REACTOR_END});
+		a->done = true;
+		break;
+	default: /* one of ours, come back */
+		agent_fail(a, "the channel speaks something else");
+		break;
+	}
+}
+
+static void read_channel(struct agent *a)
+{
+	for (uint32_t i = 0; i < CHANNEL_MESSAGES && !a->done; i++) {
+		uint8_t buf[sizeof(struct channel_message)];
+		int fds[RDY__FDS_MAX];
+		struct rdy__received got;
+		struct channel_message m;
+		int e = rdy__recv_fds(a->channel, buf, sizeof(buf), fds, 0, &got);
+
+		if (e == -EAGAIN)
+			return;
+		if (e == 0)
+			quota_add(&a->descriptors, (uint32_t)got.n_fds);
+		if (e < 0 || (got.n_bytes == 0 && got.n_fds == 0)) {
+			/* The supervisor is gone. Agents that outlive it would listen for the next one here. */
+			reactor_post(&a->reactor, &(struct reactor_message){.type = REACTOR_END});
+			a->done = true;
+			return;
+		}
+		if (got.flags & (RDY__RECV_FDS_LOST | RDY__RECV_CUT) ||
+			channel_decode(buf, got.n_bytes, got.n_fds, &m) < 0) {
+			agent_fail(a, "the channel speaks something else");
+			return;
+		}
+		take_channel_message(a, &m, fds, got.n_fds);
+	}
+}
+
+void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
+{
+	switch (kind) {
+	case TOKEN_CHANNEL:
+		if (ready & RDY_WRITABLE)
+			outbox_flush(a);
+		/* A hangup too is found by reading. */
+		if (ready & ~RDY_WRITABLE)
+			read_channel(a);
+		break;
+	case TOKEN_LINK:
+		closer_readable(a);
+		break;
+	case TOKEN_LINK_TIMER:
+		closer_timer(a);
+		break;
+	case TOKEN_IDLE_TIMER:
+		closer_idle_timer(a);
+		break;
+	default:
+		a->reactor.counters.surprises++;
+		break;
+	}
+}
+
+void agent_round(struct agent *a, int64_t timeout_ns)
+{
+	reactor_round(&a->reactor, timeout_ns);
+	if (a->done)
+		return;
+	closer_flush(a);
+	/* Whatever could give room back is on its way; if nothing is, it never will be. */
+	if (reactor_starved(&a->reactor) && !agent_room(a) && link_sender_pending(&a->link) == 0)
+		agent_fail(a, "no descriptor left");
+}

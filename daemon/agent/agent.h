@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The process: what all reactors of an agent share. The main thread owns the channel to the supervisor and
+ * the disposal link and runs reactor 0; another reactor reaches what is here only by agent_post(), by the
+ * atomic counters and by what is never written after the start. agent_post() and reactor_post() are the
+ * only two ways across: a mailbox can take their place without a change on either side.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "channel/channel.h"
+#include "link/link.h"
+#include "quota.h"
+#include "reactor.h"
+#include "vet.h"
+
+/* A closer that owes an answer for this long is stuck (architecture: "Wedged means dead"). */
+#define AGENT_CLOSER_SILENT_NS (2 * RDY__NS_PER_S)
+#define AGENT_LINK_RETRY_NS (20 * RDY__NS_PER_MS)
+
+/* From a reactor to the process. */
+enum agent_message_type {
+	AGENT_SESSION_END, /* u.session: nothing of it is left but its socket */
+	AGENT_DISPOSE,	   /* u.dispose: consumed descriptors for the closer */
+	AGENT_QUARANTINED, /* one more descriptor that stays until the process ends */
+};
+
+struct agent_message {
+	enum agent_message_type type;
+	union {
+		uint64_t session;
+		struct {
+			const int *take_fds;
+			size_t n;
+		} dispose;
+	} u;
+};
+
+/* The channel's outgoing messages that wait because the supervisor is busy: a growing ring. */
+struct agent_outbox {
+	struct {
+		uint64_t session;
+		uint32_t type;
+	} * messages;
+	uint32_t head, n, cap; /* cap: power of two */
+};
+
+struct agent {
+	/* any thread, atomic */
+	struct quota registrations; /* the uid's */
+	struct quota descriptors;   /* our table: every open one is counted here exactly once */
+	_Atomic uint32_t reserve;   /* of that, what is kept free */
+	/* any thread, written only before the reactors start */
+	uint64_t cookie_seed;
+	struct vet vet;
+	/* the main thread */
+	struct channel_config config;
+	struct reactor reactor;
+	int channel;
+	struct agent_outbox outbox;
+	bool channel_blocked;
+	struct link_sender link;
+	bool link_watched; /* the link's socket is registered */
+	bool closer_stuck; /* said so; waits for a fresh one */
+	struct rdy_timer *link_timer;
+	struct rdy_timer *idle_timer;
+	uint32_t n_sessions;
+	uint32_t n_quarantined;
+	bool idle_said;
+	bool done; /* END came, or the channel is gone: leave the loop */
+	int status;
+};
+
+/*
+ * Start: config has come, channel and link are consumed on success and failure, supervisor is who listens
+ * on readyd's sockets. Nothing is sent yet. Returns 0 or -errno; deinit is legal after either.
+ */
+int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
+	int take_link, pid_t supervisor);
+void agent_deinit(struct agent *a);
+
+/* Count what is open now (before any client's descriptor) and say HELLO. Returns 0 or -errno. */
+int agent_hello(struct agent *a);
+
+/* One round: wait up to timeout_ns (negative: for ever; less when work is left over), then do what is due. */
+void agent_round(struct agent *a, int64_t timeout_ns);
+
+/* Reactor to process. Cannot fail: what can't be done ends the agent (agent_fail). */
+void agent_post(struct agent *a, const struct agent_message *m);
+
+/* An event of the poll that is the process's (token kinds CHANNEL, LINK, and its timers). Main thread. */
+void agent_event(struct agent *a, uint32_t kind, uint32_t ready);
+
+/* May a session be read: does one more message full of descriptors fit the table? */
+bool agent_room(const struct agent *a);
+
+/* May a descriptor that has arrived be kept: is the reserve whole? */
+bool agent_may_keep(const struct agent *a);
+
+/* The process cannot go on (memory, a full table): it ends, the clients come back to a fresh agent. */
+void agent_fail(struct agent *a, const char *why);
+
+#endif

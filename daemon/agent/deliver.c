@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * See deliver.h.
+ *
+ * A ONESHOT registration (native edges: edge-triggered in the poll, the arming is ours, because changing
+ * the poll for each event would double its cost):
+ *
+ *    ARMED ---deliver_event()---> disarmed, pending ---deliver_flush()---> disarmed
+ *      ^                                                                      |
+ *      |                                          deliver_event(): MUTED, the poll looks for hangups only
+ *      +--------deliver_watch() for REARM, MODIFY: reports the level <--------+
+ */
+#include "deliver.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "reactor.h"
+
+_Static_assert(WIRE_READABLE == RDY_READABLE && WIRE_WRITABLE == RDY_WRITABLE &&
+		       WIRE_PRIORITY == RDY_PRIORITY && WIRE_HANGUP_ONLY == RDY_HANGUP_ONLY &&
+		       WIRE_INTERESTS == RDY_INTERESTS && WIRE_READY_ERROR == RDY_ERROR &&
+		       WIRE_READ_CLOSED == RDY_READ_CLOSED && WIRE_WRITE_CLOSED == RDY_WRITE_CLOSED,
+	"readiness on the wire is libready's");
+_Static_assert(WIRE_EDGE == RDY_EDGE && WIRE_ONESHOT == RDY_ONESHOT, "modes are libready's");
+
+#define BOTH_CLOSED (WIRE_READ_CLOSED | WIRE_WRITE_CLOSED)
+#define END_BITS (WIRE_READY_ERROR | BOTH_CLOSED)
+#define EVENT_BITS (WIRE_READABLE | WIRE_WRITABLE | WIRE_PRIORITY | END_BITS)
+
+int deliver_watch(struct session *s, uint32_t index)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg = registrations_at(&r->registrations, index);
+	bool mute = reg->mode == WIRE_ONESHOT && !(reg->flags & REGISTRATION_ARMED);
+	int e = rdy_poll_modify(r->poll, reg->fd, registration_id(&r->registrations, index),
+		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+
+	if (e < 0)
+		return e;
+	if (mute)
+		reg->flags |= REGISTRATION_MUTED;
+	else
+		reg->flags &= (uint8_t)~REGISTRATION_MUTED;
+	return 0;
+}
+
+static void want_delivery(struct session *s, uint32_t index)
+{
+	registrations_ready(&s->reactor->registrations, &s->ready, index);
+	session_want_output(s);
+}
+
+/* Data may come as often as it likes: it is reported by the rearm, and wakes nobody before. */
+static void mute(struct session *s, uint32_t index)
+{
+	if (deliver_watch(s, index) < 0)
+		s->reactor->counters.surprises++; /* costs wakeups, loses nothing */
+}
+
+void deliver_event(struct session *s, uint32_t index, uint32_t ready)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg = registrations_at(&r->registrations, index);
+	uint16_t bits = (uint16_t)(ready & EVENT_BITS);
+	bool closed = bits & WIRE_READY_ERROR || (bits & BOTH_CLOSED) == BOTH_CLOSED;
+
+	if (s->state != SESSION_OPEN || reg->fd < 0 || !bits)
+		return;
+	if (closed && !(reg->flags & REGISTRATION_KEEP)) {
+		deliver_unwatch(s, index);
+		reg->flags |= REGISTRATION_ENDED;
+		reg->flags &= (uint8_t)~REGISTRATION_ARMED;
+	} else if (reg->mode == WIRE_ONESHOT && reg->flags & REGISTRATION_ARMED) {
+		reg->flags &= (uint8_t)~REGISTRATION_ARMED;
+		/* An emulated one has gone silent and must still see a hangup; a kept one has nothing to miss. */
+		if (!r->native_edge && !(reg->flags & REGISTRATION_KEEP))
+			mute(s, index);
+	} else if (reg->mode == WIRE_ONESHOT) {
+		if (r->native_edge && !(reg->flags & REGISTRATION_MUTED))
+			mute(s, index);
+		/* One event, which may still grow; then silence but for a hangup of a kept one. */
+		if (!(reg->flags & REGISTRATION_READY))
+			bits = closed ? bits & END_BITS : 0;
+		if (!bits)
+			return;
+	}
+	reg->pending |= bits;
+	want_delivery(s, index);
+}
+
+static uint32_t encode(struct reactor *r, const struct session *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = s->ready.head; i != REGISTRATION_NONE && n < WIRE_EVENTS_MAX;) {
+		const struct registration *reg = registrations_at(&r->registrations, i);
+		const struct wire_event e = {
+			.cookie = reg->cookie,
+			.id = registration_id(&r->registrations, i),
+			.type = WIRE_EVENT_READY,
+			.flags =
+				(uint8_t)((reg->mode == WIRE_ONESHOT ? WIRE_EVENT_DISARMED : 0) |
+					  (reg->flags & REGISTRATION_ENDED ? WIRE_EVENT_ENDED : 0)),
+			.ready = reg->pending,
+			.seq = reg->seq + 1,
+		};
+
+		wire_put_event(r->out, n++, &e);
+		i = reg->ready_next;
+	}
+	return n;
+}
+
+static void delivered(struct session *s, uint32_t n)
+{
+	struct reactor *r = s->reactor;
+
+	r->counters.frames++;
+	r->counters.events += n;
+	while (n--) {
+		uint32_t index = s->ready.head;
+		struct registration *reg = registrations_at(&r->registrations, index);
+
+		registrations_unready(&r->registrations, &s->ready, index);
+		reg->seq++;
+		reg->pending = 0;
+		if (reg->flags & REGISTRATION_ENDED)
+			deliver_forget(s, index);
+	}
+}
+
+void deliver_flush(struct session *s)
+{
+	struct reactor *r = s->reactor;
+
+	rdy__list_unlink(&s->output);
+	if (s->state >= SESSION_ENDING || s->blocked)
+		return;
+	while (s->replies.head) {
+		if (!session_send(s, s->replies.head->bytes, s->replies.head->n_bytes))
+			return;
+		replies_drop(&s->replies);
+		/* It may have waited for this one. */
+		session_want_input(s);
+	}
+	while (s->ready.head != REGISTRATION_NONE) {
+		uint32_t n = encode(r, s);
+
+		if (!session_send(s, r->out, wire_put_header(r->out, WIRE_EVENTS, 0, n)))
+			return;
+		delivered(s, n);
+	}
+}
+
+void deliver_unwatch(struct session *s, uint32_t index)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg = registrations_at(&r->registrations, index);
+	int e;
+
+	if (reg->fd < 0)
+		return;
+	/*
+	 * Invariant: EPOLL-1: the poll has let go of a descriptor before it is given up. Why: the client holds
+	 * the same open file description, so a registration that was missed would fire for ever, and no
+	 * close() of ours could remove it. Test: tests/unit/agent/session.c/del_before_close
+	 */
+	e = rdy_poll_deregister(r->poll, reg->fd);
+	if (e == 0 || e == -ENOENT) {
+		dispose_plain(r, reg->fd);
+	} else {
+		/* Never seen. A descriptor that stays open costs a slot, a ghost costs every wait. */
+		r->counters.surprises++;
+		dispose_quarantine(r, s, reg->fd);
+	}
+	reg->fd = -1;
+}
+
+void deliver_forget(struct session *s, uint32_t index)
+{
+	struct reactor *r = s->reactor;
+
+	deliver_unwatch(s, index);
+	registrations_unready(&r->registrations, &s->ready, index);
+	registrations_unlink(&r->registrations, &s->all, index);
+	cookies_remove(&s->cookies, &r->registrations, r->agent->cookie_seed, index);
+	registrations_give(&r->registrations, index);
+	s->n_registrations--;
+	quota_release(&r->agent->registrations, 1);
+}

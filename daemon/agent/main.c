@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readyd-agent: serves exactly one uid. Started by readyd with the channel as descriptor 3 and the disposal
+ * link as descriptor 4; of no use otherwise.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "base/fd.h"
+#include "log.h"
+#include "sandbox/sandbox.h"
+
+static struct agent agent;
+
+static int die(const char *doing, int error)
+{
+	log_line(LOG_ERR, "start=failed doing=\"%s\" error=\"%s\"", doing, strerror(-error));
+	return EXIT_FAILURE;
+}
+
+/* The first message, which must be CONFIG; the supervisor sends it before it starts us. */
+static int receive_config(struct channel_config *ret)
+{
+	uint8_t buf[sizeof(struct channel_message)];
+	int fds[RDY__FDS_MAX];
+	struct rdy__received got;
+	struct channel_message m;
+	int e = rdy__recv_fds(CHANNEL_FD_SUPERVISOR, buf, sizeof(buf), fds, RDY__RECV_BLOCK, &got);
+
+	if (e < 0)
+		return e;
+	if (channel_decode(buf, got.n_bytes, got.n_fds, &m) < 0 || m.type != CHANNEL_CONFIG)
+		return -EPROTO;
+	*ret = m.u.config;
+	return 0;
+}
+
+static int wait_for_config(struct channel_config *ret)
+{
+	int e = receive_config(ret);
+
+	while (e == -EAGAIN) {
+		struct pollfd p = {.fd = CHANNEL_FD_SUPERVISOR, .events = POLLIN};
+
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -errno;
+		e = receive_config(ret);
+	}
+	return e;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t supervisor = getppid();
+	struct channel_config config;
+	int e, type;
+	socklen_t size = sizeof(type);
+
+	if (argc > 1 || getsockopt(CHANNEL_FD_SUPERVISOR, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
+		fputs("readyd-agent: it is started by readyd and does nothing by itself\n"
+		      "  see: readyd(8)\n",
+			stderr);
+		return 2;
+	}
+	log_init(0);
+	e = sandbox_close_from(CHANNEL_FD_CLOSER + 1);
+	if (e == 0)
+		e = sandbox_reset();
+	if (e < 0)
+		return die("tidying up", e);
+	/* A log that nobody reads any more is no reason to die. */
+	signal(SIGPIPE, SIG_IGN);
+	e = wait_for_config(&config);
+	if (e < 0)
+		return die("waiting for the configuration", e);
+	log_init(config.uid);
+	e = agent_init(&agent, &config, CHANNEL_FD_SUPERVISOR, CHANNEL_FD_CLOSER, supervisor);
+	if (e < 0)
+		return die("setting up", e);
+	e = agent_hello(&agent);
+	if (e < 0)
+		return die("counting descriptors", e);
+	e = sandbox_enter(SANDBOX_AGENT);
+	if (e < 0)
+		return die("entering the sandbox", e);
+	while (!agent.done)
+		agent_round(&agent, -1);
+	agent_deinit(&agent);
+	return agent.status;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A reactor: one thread with one poll, its sessions and registrations. All that is here is touched by its
+ * own thread only (OWN-1); others post.
+ */
+#ifndef AGENT_REACTOR_H
+#define AGENT_REACTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/fd.h"
+#include "base/list.h"
+#include "channel/channel.h"
+#include "dispose.h"
+#include "ready/poll.h"
+#include "ready/timer.h"
+#include "registration.h"
+#include "wire/wire.h"
+
+struct agent;
+struct session;
+
+/*
+ * Tokens in the poll: kind:3 | index:29 | generation:32. A registration's token is its id (kind 0).
+ */
+#define TOKEN_KIND_SHIFT 61
+enum token_kind {
+	TOKEN_REGISTRATION = 0,
+	TOKEN_SESSION = 1, /* the session's socket */
+	TOKEN_PIDFD = 2,   /* its client's pidfd */
+	TOKEN_HELLO_TIMER = 3,
+	TOKEN_CHANNEL = 4, /* the process's, only in reactor 0 */
+	TOKEN_LINK = 5,
+	TOKEN_LINK_TIMER = 6,
+	TOKEN_IDLE_TIMER = 7,
+};
+#define TOKEN(kind, index, generation) \
+	((uint64_t)(kind) << TOKEN_KIND_SHIFT | (uint64_t)(index) << 32 | (uint32_t)(generation))
+
+#define REACTOR_EVENTS 256u  /* fetched per wait */
+#define REACTOR_MESSAGES 16u /* read per session and round */
+#define REACTOR_TEARDOWN 64u /* registrations ended per round */
+/* The longest reply: one result per DEREGISTER record of the longest frame. */
+#define REACTOR_OUT_BYTES \
+	(WIRE_HEADER_BYTES + \
+		(WIRE_FRAME_MAX - WIRE_HEADER_BYTES) / WIRE_DEREGISTER_BYTES * WIRE_RESULT_BYTES)
+
+/* From the process to a reactor. */
+enum reactor_message_type {
+	REACTOR_SESSION, /* u.session: take over */
+	REACTOR_CONFIG,	 /* u.config: a new snapshot */
+	REACTOR_END,	 /* every session is told SHUTTING_DOWN; then the process exits */
+};
+
+struct reactor_message {
+	enum reactor_message_type type;
+	union {
+		struct {
+			struct channel_session info;
+			int take_sock, take_pidfd; /* pidfd may be -1 */
+		} session;
+		const struct channel_config *config;
+	} u;
+};
+
+/* Written by the reactor only. */
+struct reactor_counters {
+	uint64_t events;    /* delivered */
+	uint64_t frames;    /* EVENTS frames */
+	uint64_t requests;  /* messages read */
+	uint64_t surprises; /* impossible but survived */
+};
+
+struct reactor {
+	struct agent *agent;
+	struct rdy_poll *poll;
+	struct rdy_events *events;
+	struct rdy_timer *hello_timer;
+	bool native_edge; /* RDY_CAP_EDGE */
+	struct channel_config config;
+
+	struct registrations registrations;
+	struct session **sessions; /* by index; NULL = free */
+	uint32_t *generations;	   /* of the indexes */
+	uint32_t n_slots, n_sessions;
+
+	struct rdy__list input;	  /* sessions whose socket may have something */
+	struct rdy__list output;  /* sessions with replies or events to send, socket not full */
+	struct rdy__list starved; /* sessions that wait for room in the descriptor table */
+	struct rdy__list ending;
+	struct rdy__list dead;	/* freed at the end of the round (BATCH-1) */
+	struct rdy__list hello; /* sessions that owe HELLO, by deadline */
+	struct graveyard graveyard;
+	struct reactor_counters counters;
+
+	int fds[RDY__FDS_MAX];
+	uint8_t in[WIRE_FRAME_MAX + 1];
+	uint8_t out[REACTOR_OUT_BYTES];
+};
+
+/* Returns 0 or -errno; deinit is legal after either and leaves clients' descriptors to the kernel. */
+int reactor_init(struct reactor *r, struct agent *agent, const struct channel_config *config);
+void reactor_deinit(struct reactor *r);
+
+/* Process to reactor. Returns 0, or -errno with u.session's descriptors still the caller's. */
+int reactor_post(struct reactor *r, const struct reactor_message *m);
+
+/*
+ * One round: wait, take in events, deliver, read requests, tear down, deliver the answers, give up
+ * descriptors. timeout_ns: as rdy_poll_wait(); not waited when work is left from the last round.
+ */
+void reactor_round(struct reactor *r, int64_t timeout_ns);
+
+/* Is this SO_COOKIE the one of a session's socket? Its own sessions; another reactor's stay to be asked. */
+bool reactor_owns_socket(const struct reactor *r, uint64_t cookie);
+
+/* Sessions wait for room in the descriptor table. */
+bool reactor_starved(const struct reactor *r);
+
+/* The next hello deadline has changed. */
+void reactor_set_hello_timer(struct reactor *r);
+
+#endif
