@@ -97,6 +97,8 @@ static enum wire_error check_request(
 	case WIRE_MODIFY:
 	case WIRE_REARM:
 		return reserved_clear(p, h->count) ? WIRE_OK : WIRE_E_FRAME_MALFORMED;
+	case WIRE_DEREGISTER:
+		return h->count <= WIRE_DEREGISTER_MAX ? WIRE_OK : WIRE_E_FRAME_MALFORMED;
 	case WIRE_PING:
 		return h->count == 1 ? WIRE_OK : WIRE_E_FRAME_MALFORMED;
 	default:

@@ -68,6 +68,9 @@ enum wire_type {
 #define WIRE_EVENT_BYTES 24u
 #define WIRE_ERROR_BYTES 16u
 
+/* Most records in a DEREGISTER frame: its answer, whose records are longer, must fit WIRE_FRAME_MAX. */
+#define WIRE_DEREGISTER_MAX ((WIRE_FRAME_MAX - WIRE_HEADER_BYTES) / WIRE_RESULT_BYTES)
+
 #define WIRE_EVENTS_MAX ((WIRE_EVENTS_MAX_BYTES - WIRE_HEADER_BYTES) / WIRE_EVENT_BYTES)
 
 /* Interest and readiness bits on the wire; equal to RDY_* of libready (asserted where both are seen). */
