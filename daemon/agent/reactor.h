@@ -41,11 +41,6 @@ enum token_kind {
 #define REACTOR_EVENTS 256u  /* fetched per wait */
 #define REACTOR_MESSAGES 16u /* read per session and round */
 #define REACTOR_TEARDOWN 64u /* registrations ended per round */
-/* The longest reply: one result per DEREGISTER record of the longest frame. */
-#define REACTOR_OUT_BYTES \
-	(WIRE_HEADER_BYTES + \
-		(WIRE_FRAME_MAX - WIRE_HEADER_BYTES) / WIRE_DEREGISTER_BYTES * WIRE_RESULT_BYTES)
-
 /* From the process to a reactor. */
 enum reactor_message_type {
 	REACTOR_SESSION, /* u.session: take over */
@@ -95,8 +90,8 @@ struct reactor {
 	struct reactor_counters counters;
 
 	int fds[RDY__FDS_MAX];
-	uint8_t in[WIRE_FRAME_MAX + 1];
-	uint8_t out[REACTOR_OUT_BYTES];
+	uint8_t in[WIRE_FRAME_MAX];
+	uint8_t out[WIRE_FRAME_MAX]; /* no reply is longer */
 };
 
 /* Returns 0 or -errno; deinit is legal after either and leaves clients' descriptors to the kernel. */

@@ -24,7 +24,7 @@
 #endif
 
 /* The longest reply must fit whatever is configured; the kernel doubles what is asked for. */
-#define SEND_BUFFER_MIN (32 * 1024)
+#define SEND_BUFFER_MIN (int)(2 * WIRE_FRAME_MAX)
 
 static int take_index(struct reactor *r, uint32_t *ret)
 {
