@@ -9,6 +9,7 @@
 
 const struct rdy__selector_ops *const rdy__selectors[] = {
 	&rdy__selector_epoll,
+	&rdy__selector_poll,
 	NULL,
 };
 
