@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* Setting values by key, with errors that name the right form. No I/O. */
+#include "conf/conf.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parse.h"
+#include "schema.h"
+
+#define SHOWN_MAX 60 /* of what somebody typed, in a message */
+
+static const struct conf_key *find(const char *key, size_t n)
+{
+	for (size_t i = 0; i < conf_schema_n; i++)
+		if (strlen(conf_schema[i].key) == n && memcmp(conf_schema[i].key, key, n) == 0)
+			return &conf_schema[i];
+	return NULL;
+}
+
+#define DISTANCE_MAX 48
+
+/* Levenshtein's distance of two short strings; longer ones are not compared. */
+static size_t distance(const char *a, size_t n_a, const char *b)
+{
+	size_t row[DISTANCE_MAX + 1], n_b = strlen(b);
+
+	if (n_a > DISTANCE_MAX || n_b > DISTANCE_MAX)
+		return SIZE_MAX;
+	for (size_t j = 0; j <= n_b; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= n_a; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n_b; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[n_b];
+}
+
+static const char *nearest(const char *key, size_t n)
+{
+	const char *best = NULL;
+	size_t best_distance = n / 3 + 2;
+
+	for (size_t i = 0; i < conf_schema_n; i++) {
+		size_t d = distance(key, n, conf_schema[i].key);
+
+		if (d < best_distance) {
+			best_distance = d;
+			best = conf_schema[i].key;
+		}
+	}
+	return best;
+}
+
+static int unknown(const char *key, size_t n, struct conf_error *e)
+{
+	const char *guess = nearest(key, n);
+
+	snprintf(e->what, sizeof(e->what), "unknown key '%.*s'",
+		(int)(n < SHOWN_MAX ? n : SHOWN_MAX), key);
+	snprintf(e->why, sizeof(e->why), "there is no such key in this version");
+	if (guess)
+		snprintf(e->fix, sizeof(e->fix),
+			"did you mean '%s'? All keys: readyd --help-config", guess);
+	else
+		snprintf(e->fix, sizeof(e->fix), "readyd --help-config lists all keys");
+	return -EINVAL;
+}
+
+static int wrong(const struct conf_key *k, const char *value, int r, struct conf_error *e)
+{
+	snprintf(e->what, sizeof(e->what), "%s: '%.*s' is not allowed", k->key, SHOWN_MAX, value);
+	if (r == -ERANGE)
+		snprintf(e->why, sizeof(e->why), "it is out of range%s",
+			k->type == CONF_DURATION ? " (in ns below)" : "");
+	else
+		snprintf(e->why, sizeof(e->why), "it is not %s", conf_form(k));
+	if (r == -ERANGE)
+		snprintf(e->fix, sizeof(e->fix), "from %llu to %llu; the default is %s",
+			(unsigned long long)k->min, (unsigned long long)k->max, k->fallback);
+	else
+		snprintf(e->fix, sizeof(e->fix), "for example %s=%s", k->key, k->fallback);
+	return -EINVAL;
+}
+
+static bool is_name(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n >= CONF_NAME_BYTES || *s == '-')
+		return false;
+	for (; *s; s++)
+		if (!((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') ||
+			    (*s >= '0' && *s <= '9') || *s == '_' || *s == '-' || *s == '.'))
+			return false;
+	return true;
+}
+
+static bool is_path(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n >= CONF_PATH_BYTES || s[n - 1] == '/')
+		return false;
+	for (const char *p = s; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return false;
+		if (p[0] == '.' && p[1] == '.' && (p == s || p[-1] == '/') &&
+			(p[2] == '/' || p[2] == 0))
+			return false;
+	}
+	return true;
+}
+
+static int set(struct conf *c, const struct conf_key *k, const char *value, struct conf_error *e)
+{
+	char *at = (char *)c + k->offset;
+	uint64_t number;
+	int r;
+
+	switch (k->type) {
+	case CONF_NAME:
+		if (!is_name(value))
+			return wrong(k, value, -EINVAL, e);
+		memset(at, 0, CONF_NAME_BYTES);
+		memcpy(at, value, strlen(value));
+		return 0;
+	case CONF_PATH:
+		if (!is_path(value))
+			return wrong(k, value, -EINVAL, e);
+		memset(at, 0, CONF_PATH_BYTES);
+		memcpy(at, value, strlen(value));
+		return 0;
+	default:
+		r = conf_parse(k, value, &number);
+		if (r < 0)
+			return wrong(k, value, r, e);
+		memcpy(at, &number, sizeof(number));
+		return 0;
+	}
+}
+
+void conf_init(struct conf *c)
+{
+	struct conf_error e;
+
+	*c = (struct conf){0};
+	for (size_t i = 0; i < conf_schema_n; i++) {
+		int r = set(c, &conf_schema[i], conf_schema[i].fallback, &e);
+
+		/* A default that its own row refuses is a bug of the table. */
+		assert(r == 0);
+		(void)r;
+	}
+}
+
+static int set_key(
+	struct conf *c, const char *key, size_t n_key, const char *value, struct conf_error *e)
+{
+	const struct conf_key *k = find(key, n_key);
+
+	return k ? set(c, k, value, e) : unknown(key, n_key, e);
+}
+
+int conf_set(struct conf *c, const char *key, const char *value, struct conf_error *ret_error)
+{
+	return set_key(c, key, strlen(key), value, ret_error);
+}
+
+int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error)
+{
+	const char *eq = strchr(pair, '=');
+
+	if (!eq) {
+		snprintf(ret_error->what, sizeof(ret_error->what), "'%.*s' sets nothing", SHOWN_MAX,
+			pair);
+		snprintf(ret_error->why, sizeof(ret_error->why), "there is no '=' in it");
+		snprintf(ret_error->fix, sizeof(ret_error->fix), "for example limits.sessions=512");
+		return -EINVAL;
+	}
+	return set_key(c, pair, (size_t)(eq - pair), eq + 1, ret_error);
+}
+
+bool conf_row(size_t i, struct conf_row *ret)
+{
+	if (i >= conf_schema_n)
+		return false;
+	*ret = (struct conf_row){conf_schema[i].key, conf_form(&conf_schema[i]),
+		conf_schema[i].fallback, conf_schema[i].text};
+	return true;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "parse.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct unit durations[] = {
+	{"ns", 1},
+	{"us", 1000},
+	{"ms", 1000000},
+	{"s", UINT64_C(1000000000)},
+	{"m", UINT64_C(60000000000)},
+	{"h", UINT64_C(3600000000000)},
+	{"d", UINT64_C(86400000000000)},
+	{NULL, 0},
+};
+static const struct unit sizes[] = {
+	{"B", 1},
+	{"KiB", 1024},
+	{"MiB", 1024 * 1024},
+	{"GiB", 1024 * 1024 * 1024},
+	{NULL, 0},
+};
+static const struct unit percent[] = {{"%", 1}, {NULL, 0}};
+static const struct unit rate[] = {{"", 1}, {"/s", 1}, {NULL, 0}};
+static const struct unit plain[] = {{"", 1}, {NULL, 0}};
+
+/* Digits in base; no sign, no blank, no overflow. */
+static int digits(const char **p, unsigned int base, uint64_t *ret)
+{
+	const char *s = *p;
+	uint64_t v = 0;
+
+	while (*s >= '0' && *s < (char)('0' + base)) {
+		if (__builtin_mul_overflow(v, base, &v) ||
+			__builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			return -ERANGE;
+		s++;
+	}
+	if (s == *p)
+		return -EINVAL;
+	*p = s;
+	*ret = v;
+	return 0;
+}
+
+static int with_unit(const char *text, const struct unit *units, uint64_t *ret)
+{
+	uint64_t v;
+	int r = digits(&text, 10, &v);
+
+	if (r < 0)
+		return r;
+	for (; units->name; units++) {
+		if (strcmp(text, units->name) != 0)
+			continue;
+		if (__builtin_mul_overflow(v, units->factor, ret))
+			return -ERANGE;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int choice(const char *text, const char *words, uint64_t *ret)
+{
+	size_t n = strlen(text);
+
+	for (uint64_t i = 0; n && words; i++) {
+		const char *end = strchrnul(words, '|');
+
+		if ((size_t)(end - words) == n && memcmp(words, text, n) == 0) {
+			*ret = i;
+			return 0;
+		}
+		words = *end ? end + 1 : NULL;
+	}
+	return -EINVAL;
+}
+
+static int octal(const char *text, uint64_t *ret)
+{
+	int r;
+
+	if (*text != '0')
+		return -EINVAL;
+	r = digits(&text, 8, ret);
+	return r < 0 ? r : *text ? -EINVAL : 0;
+}
+
+static int number(const struct conf_key *k, const char *text, uint64_t *ret)
+{
+	switch (k->type) {
+	case CONF_COUNT:
+		return with_unit(text, plain, ret);
+	case CONF_RATE:
+		return with_unit(text, rate, ret);
+	case CONF_DURATION:
+		return with_unit(text, durations, ret);
+	case CONF_SIZE:
+		return with_unit(text, sizes, ret);
+	case CONF_PERCENT:
+		return with_unit(text, percent, ret);
+	case CONF_MODE:
+		return octal(text, ret);
+	default:
+		return -EINVAL;
+	}
+}
+
+int conf_parse(const struct conf_key *k, const char *text, uint64_t *ret)
+{
+	uint64_t v;
+	int r;
+
+	if (k->type == CONF_CHOICE)
+		return choice(text, k->words, ret);
+	if (k->type == CONF_COUNT && k->words && strcmp(text, k->words) == 0) {
+		*ret = 0;
+		return 0;
+	}
+	r = number(k, text, &v);
+	if (r < 0)
+		return r;
+	if (v < k->min || v > k->max)
+		return -ERANGE;
+	*ret = v;
+	return 0;
+}
+
+const char *conf_form(const struct conf_key *k)
+{
+	switch (k->type) {
+	case CONF_COUNT:
+		return k->words ? "a number, or auto" : "a number";
+	case CONF_RATE:
+		return "a number per second, like 10 or 10/s";
+	case CONF_DURATION:
+		return "a duration with its unit, like 5s, 250ms or 1h";
+	case CONF_SIZE:
+		return "a size with its unit, like 64KiB or 1MiB";
+	case CONF_PERCENT:
+		return "a percentage, like 50%";
+	case CONF_MODE:
+		return "octal permissions, like 0660";
+	case CONF_CHOICE:
+		return k->words;
+	case CONF_NAME:
+		return "a name of letters, digits, '_', '-' or '.'";
+	default:
+		return "a path without '..'";
+	}
+}

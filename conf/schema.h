@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The schema table's shape. Private to conf/. */
+#ifndef CONF_SCHEMA_H
+#define CONF_SCHEMA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum conf_type {
+	CONF_COUNT,    /* a plain number */
+	CONF_RATE,     /* a plain number per second: 10 or 10/s */
+	CONF_DURATION, /* 5s, 250ms, 1h, 2m: always with a unit; ns inside */
+	CONF_SIZE,     /* 64KiB, 1MiB, 512B: always with a unit; bytes inside */
+	CONF_PERCENT,  /* 50% */
+	CONF_MODE,     /* octal permission bits: 0660 */
+	CONF_CHOICE,   /* one of the words, index inside */
+	CONF_NAME,     /* user or group */
+	CONF_PATH,
+};
+
+struct conf_key {
+	const char *key;
+	enum conf_type type;
+	size_t offset; /* in struct conf */
+	uint64_t min, max;
+	const char *words; /* CHOICE: "auto|epoll|poll"; COUNT: a word for 0, or NULL */
+	const char *fallback;
+	const char *text;
+};
+
+extern const struct conf_key conf_schema[];
+extern const size_t conf_schema_n;
+
+#endif
