@@ -248,6 +248,29 @@ START_TEST(an_odd_message_ends_it)
 }
 END_TEST
 
+/* In this process, whose descriptors are counted: the return itself leaves none behind. */
+START_TEST(an_odd_message_leaves_no_descriptor)
+{
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		for (int held = 0; held < 2; held++) {
+			int sv[2], e = eventfd(0, EFD_CLOEXEC), before;
+
+			new_pair(sv);
+			before = unit_count_fds();
+			if (held)
+				say(sv[0], (struct link_message){.type = LINK_DISPOSE, .n_fds = 1},
+					&e, 1);
+			send_odd(sv[0], &odd[i], e);
+			ck_assert_int_eq(link_receiver_run(sv[1]), -EPROTO);
+			ck_assert_int_eq(unit_count_fds(), before);
+			rdy__fd_close(sv[0]);
+			rdy__fd_close(sv[1]);
+			rdy__fd_close(e);
+		}
+	}
+}
+END_TEST
+
 START_TEST(an_odd_message_instead_of_go)
 {
 	const struct odd second = {
@@ -285,4 +308,4 @@ END_TEST
 UNIT_MAIN("link/receiver", nothing_is_closed_before_go, a_full_batch_leaves_nothing,
 	an_answer_arrives_before_the_end, an_answer_that_cannot_be_given, shutdown_reaches_the_peer,
 	the_end_of_the_link_closes_what_is_held, a_full_table, an_odd_message_ends_it,
-	an_odd_message_instead_of_go, it_ends_with_the_link)
+	an_odd_message_leaves_no_descriptor, an_odd_message_instead_of_go, it_ends_with_the_link)
