@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +35,9 @@
 
 #include "unit.h"
 
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
 #endif
@@ -680,5 +686,41 @@ START_TEST(close_from)
 }
 END_TEST
 
+/* A kernel before 5.9, as far as this call goes. */
+static bool without_close_range(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+START_TEST(close_from_on_an_old_kernel)
+{
+	const struct rlimit limit = {1024, 1024};
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		bool ok = setrlimit(RLIMIT_NOFILE, &limit) == 0 && dup2(0, 3) == 3 &&
+			  dup2(0, 1023) == 1023 && without_close_range();
+
+		errno = 0;
+		ok = ok && syscall(SYS_close_range, 5, 4, 0) < 0 && errno == ENOSYS;
+		_exit(ok && sandbox_close_from(4) == 0 && only_below(4) ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 UNIT_MAIN("sandbox", every_role_may_do_its_work, no_role_may_do_more, some_calls_are_refused,
-	abort_is_still_abort, without_privileges_too, seen_from_outside, reset, close_from)
+	abort_is_still_abort, without_privileges_too, seen_from_outside, reset, close_from,
+	close_from_on_an_old_kernel)
