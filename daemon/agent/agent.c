@@ -144,8 +144,9 @@ void agent_post(struct agent *a, const struct agent_message *m)
 			closer_take(a, m->u.dispose.take_fds[i], NULL, 0);
 		break;
 	case AGENT_QUARANTINED:
-		a->n_quarantined++;
-		log_line(LOG_NOTICE, "quarantined=%u", a->n_quarantined);
+		/* Once: what a client does must not fill the log. */
+		if (a->n_quarantined++ == 0)
+			log_line(LOG_NOTICE, "quarantine=first sessions=%u", a->n_sessions);
 		break;
 	}
 }

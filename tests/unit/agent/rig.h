@@ -39,6 +39,29 @@ struct rig {
 
 static struct rig rig;
 
+static bool rig_marked[1024];
+
+/* What is open now stays; rig_sweep() closes the rest, as the kernel does when an agent's process ends. */
+static inline void rig_mark(void)
+{
+	for (int fd = 0; fd < 1024; fd++)
+		rig_marked[fd] = fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Returns the number of descriptors closed. */
+static inline uint32_t rig_sweep(void)
+{
+	uint32_t n = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		if (!rig_marked[fd] && fcntl(fd, F_GETFD) >= 0) {
+			rdy__fd_close(fd);
+			n++;
+		}
+	}
+	return n;
+}
+
 /* A frame as a client reads it. */
 struct answer {
 	struct wire_frame f;
