@@ -71,8 +71,8 @@ static const char watch_page[] =
 	"off)\n" SHARED_OPTIONS "\n"
 	"Examples:\n"
 	"  readyctl watch --json conn=5 | jq -c .ready\n"
-	"  coproc readyctl watch --ack bell=4; read -r name words <&\"${COPROC[0]}\"; "
-	"echo \"$name\" >&\"${COPROC[1]}\"\n"
+	"  coproc readyctl watch --ack bell=4; read -r name words <&\"${COPROC[0]}\"\n"
+	"  echo bell >&\"${COPROC[1]}\"       # after the shell has read: re-armed\n"
 	"\n"
 	"Exit codes: 0 all have ended\n"
 	"            " SHARED_EXITS;

@@ -8,21 +8,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "help.h"
 #include "options.h"
 #include "verbs.h"
-
-int64_t ctl_realtime_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * RDY__NS_PER_S + ts.tv_nsec;
-}
 
 /* Before anything of ours is opened: a number that is free now would soon be a descriptor of our own. */
 static int check_open(const struct ctl_options *o, struct ctl_problem *p)
@@ -55,6 +45,9 @@ static int watching_verb(const struct ctl_options *o, struct ctl_problem *p)
 	char path[CTL_PATH_MAX] = "";
 	int r = check_open(o, p);
 
+	/* A stream that nobody can read is over before it begins; waiting is good for its status alone. */
+	if (r == 0 && o->verb == CTL_VERB_WATCH && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		return CTL_CLOSED;
 	if (r == 0)
 		r = fill_standard(p);
 	if (r == 0 && !o->local)

@@ -9,6 +9,14 @@
 #include "base/clock.h"
 #include "ready/types.h"
 
+int64_t ctl_realtime_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * RDY__NS_PER_S + ts.tv_nsec;
+}
+
 void ctl_ready_words(char *buf, uint32_t ready, char between)
 {
 	/* Both directions closed is a hangup; reading alone is the peer's half close. */

@@ -17,6 +17,9 @@ void ctl_ready_words(char *buf, uint32_t ready, char between);
 /* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */
 void ctl_json_string(FILE *f, const char *s);
 
+/* CLOCK_REALTIME in ns, for people. */
+int64_t ctl_realtime_ns(void);
+
 /*
  * One event line on f, flushed. realtime_ns: for JSON's time.
  * Returns 0, CTL_CLOSED when nobody reads any more, or an exit code with *p set.

@@ -12,7 +12,4 @@ int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem 
 /* How long the daemon may take to answer what it must answer. */
 #define CTL_ANSWER_NS INT64_C(5000000000)
 
-/* CLOCK_REALTIME in ns, for people. */
-int64_t ctl_realtime_ns(void);
-
 #endif
