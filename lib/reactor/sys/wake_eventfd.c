@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Wake by eventfd(2). Its counter cannot overflow: 2^64 - 2 wakes. Each write is a new edge for epoll, so
- * an edge-triggered watch never has to read it (tests/kernel/eventfd.c).
+ * an edge-triggered watch never has to read it (tests/kernel/reactor.c).
  * Threads: signal by any, drain by the waiting one.
  */
 #include "reactor/wake.h"
