@@ -23,9 +23,9 @@ static bool is_link(int fd)
 
 int main(int argc, char **argv)
 {
-	int r;
+	int sandbox = sandbox_start(argc, argv, NAME), r;
 
-	if (argc != 1 || !is_link(LINK_FD_SELF)) {
+	if (sandbox < 0 || !is_link(LINK_FD_SELF)) {
 		fprintf(stderr,
 			NAME ": cannot run alone\n" NAME
 			     ": it works for readyd, over a socket that readyd gives it as "
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = sandbox_reset();
 	/* 1 is no filter in this build or kernel; readyd says so once, for all. */
-	if (r == 0)
+	if (r == 0 && sandbox)
 		r = sandbox_enter(SANDBOX_CLOSER);
 	if (r < 0) {
 		fprintf(stderr, NAME ": cannot enter the sandbox: %s\n", strerror(-r));

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,14 @@
 #include <unistd.h>
 
 #include "filter.h"
+
+int sandbox_start(int argc, char *const *argv, const char *name)
+{
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
+	if (argc <= 1)
+		return 1;
+	return argc == 2 && strcmp(argv[1], "--no-sandbox") == 0 ? 0 : -EINVAL;
+}
 
 int sandbox_close_from(int first)
 {

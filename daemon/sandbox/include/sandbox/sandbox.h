@@ -17,6 +17,13 @@ enum sandbox_role {
 };
 
 /*
+ * A helper's command line: nothing, or --no-sandbox (readyd's `sandbox: off`, for debuggers and tracers).
+ * Also gives the process its name: it was started through a descriptor, whose number the kernel would show.
+ * Returns 1 to enter the sandbox, 0 not to, -EINVAL for anything else.
+ */
+int sandbox_start(int argc, char *const *argv, const char *name);
+
+/*
  * Close every descriptor from `first` on: what leaked in through the exec is nobody's.
  * Closer and bouncer: LINK_FD_SELF + 1; agent: CHANNEL_FD_CLOSER + 1. Returns 0 or -errno.
  */

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accepting: identity and limits, then to the uid's agent. Nothing that a stranger can write to is read or
+ * closed here. Refusals go to the uid's agent if it has one, else to the bouncer.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "agents.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "bouncer.h"
+#include "identity.h"
+#include "log.h"
+#include "supervisor.h"
+
+#define ACCEPTS 64u	       /* per event */
+#define PAUSE_NS RDY__NS_PER_S /* when the kernel has no descriptor or memory for us */
+#define REFUSALS_MAX 64u       /* that may wait for an agent; beyond that the bouncer has them */
+
+static enum wire_error admit(struct supervisor *sv, const struct identity *who,
+	struct agent **ret_agent, uint32_t *ret_detail)
+{
+	const struct conf *c = &sv->options->conf;
+
+	*ret_agent = agents_find(&sv->agents, who->uid);
+	if (sv->stopping)
+		return WIRE_E_SHUTTING_DOWN;
+	if (!rate_connect(&sv->rate, who->uid, rdy__now_ns())) {
+		*ret_detail = (uint32_t)c->quota_connects_per_s;
+		return WIRE_E_QUOTA_CONNECTS;
+	}
+	if (sv->agents.n_sessions >= c->limit_sessions) {
+		*ret_detail = (uint32_t)c->limit_sessions;
+		return WIRE_E_LIMIT_SESSIONS;
+	}
+	if (*ret_agent && (*ret_agent)->n_sessions >= c->quota_sessions) {
+		*ret_detail = (uint32_t)c->quota_sessions;
+		return WIRE_E_QUOTA_SESSIONS;
+	}
+	return agents_get(sv, who->uid, ret_agent, ret_detail);
+}
+
+static bool agent_may_refuse(const struct agent *agent)
+{
+	size_t n = 0;
+
+	if (!agent)
+		return false;
+	rdy__list_for_each (l, &agent->waiting)
+		if (++n >= REFUSALS_MAX)
+			return false;
+	return true;
+}
+
+static void take(struct supervisor *sv, int take_sock)
+{
+	struct identity who = {.pidfd = -1};
+	struct agent *agent = NULL;
+	uint32_t detail = 0;
+	enum wire_error e;
+
+	if (identity_of(take_sock, &who) < 0) {
+		bouncer_close(sv, take_sock);
+		return;
+	}
+	e = admit(sv, &who, &agent, &detail);
+	if (e != WIRE_OK)
+		log_line(LOG_P_NOTICE, "refused=%s uid=%u pid=%d detail=%u", wire_error_name(e),
+			(unsigned int)who.uid, (int)who.pid, detail);
+	if ((e == WIRE_OK || agent_may_refuse(agent)) &&
+		agents_hand_over(sv, agent, take_sock, &who, e, detail) == 0)
+		return;
+	rdy__fd_close(who.pidfd);
+	bouncer_refuse(sv, take_sock, e != WIRE_OK ? e : WIRE_E_AGENT_FAILED, detail);
+}
+
+void accept_clients(struct supervisor *sv)
+{
+	for (uint32_t i = 0; i < ACCEPTS && !bouncer_overwhelmed(sv); i++) {
+		int sock = accept4(sv->runtime->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (sock >= 0) {
+			take(sv, sock);
+			continue;
+		}
+		if (errno == EINTR || errno == ECONNABORTED)
+			continue;
+		if (errno == EAGAIN)
+			return;
+		/* A listener that stays ready would have us spin: it is left alone for a while. */
+		log_line(LOG_P_WARNING, "accept=paused error=\"%s\" sessions=%u", strerror(errno),
+			sv->agents.n_sessions);
+		sv->listen_again_ns = rdy__deadline_ns(rdy__now_ns(), PAUSE_NS);
+		return;
+	}
+}
+
+void accept_update(struct supervisor *sv, int64_t now_ns)
+{
+	bool want;
+
+	if (sv->listen_again_ns != RDY__NEVER && now_ns >= sv->listen_again_ns)
+		sv->listen_again_ns = RDY__NEVER;
+	want = !sv->stopping && sv->listen_again_ns == RDY__NEVER && !bouncer_overwhelmed(sv);
+	if (want == sv->listening)
+		return;
+	if (!want)
+		rdy_poll_deregister(sv->poll, sv->runtime->listener);
+	else if (rdy_poll_register(sv->poll, sv->runtime->listener, TOKEN(TOKEN_LISTENER, 0, 0),
+			 RDY_READABLE, RDY_LEVEL) < 0)
+		return;
+	sv->listening = want;
+}

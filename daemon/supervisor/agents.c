@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* See agents.h: the table, starting and losing agents, and what they owe. The channel is in channel_io.c. */
+#include "agents.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "bouncer.h"
+#include "channel_io.h"
+#include "log.h"
+#include "supervisor.h"
+
+#define OWES_NS (2 * RDY__NS_PER_S)    /* an answer, the process's end after END */
+#define STARTS_NS (10 * RDY__NS_PER_S) /* the first word: a program may come from a slow disk */
+#define QUICK_NS (1 * RDY__NS_PER_S)   /* dying this soon after the start is a failure */
+#define PAUSE_NS (5 * RDY__NS_PER_S)   /* after too many of them */
+#define STUCK_MAX 3u		       /* wedged agents of a uid */
+
+void agents_init(struct agents *a)
+{
+	memset(a, 0, sizeof(*a));
+	rdy__list_init(&a->all);
+}
+
+struct agent *agents_find(const struct agents *a, uid_t uid)
+{
+	rdy__list_for_each (l, &a->all) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		if (agent->uid == uid && agent->state != AGENT_ENDING)
+			return agent;
+	}
+	return NULL;
+}
+
+static int take_slot(struct agents *a, uint32_t *ret)
+{
+	uint32_t n = a->n_slots ? a->n_slots * 2 : 8;
+	uint32_t *generations;
+	struct agent **slots;
+
+	for (uint32_t i = 0; i < a->n_slots; i++) {
+		if (!a->slots[i]) {
+			*ret = i;
+			return 0;
+		}
+	}
+	slots = realloc(a->slots, n * sizeof(struct agent *));
+	if (!slots)
+		return -ENOMEM;
+	a->slots = slots;
+	generations = realloc(a->generations, n * sizeof(*generations));
+	if (!generations)
+		return -ENOMEM;
+	a->generations = generations;
+	memset(slots + a->n_slots, 0, (n - a->n_slots) * sizeof(struct agent *));
+	memset(generations + a->n_slots, 0, (n - a->n_slots) * sizeof(*generations));
+	*ret = a->n_slots;
+	a->n_slots = n;
+	return 0;
+}
+
+static struct failure *failure_of(struct agents *a, uid_t uid)
+{
+	struct failure *oldest = &a->failures[0];
+
+	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++) {
+		if (a->failures[i].n && a->failures[i].uid == uid)
+			return &a->failures[i];
+		if (!a->failures[i].n || a->failures[i].until_ns < oldest->until_ns)
+			oldest = &a->failures[i];
+	}
+	*oldest = (struct failure){.uid = uid};
+	return oldest;
+}
+
+static void note_failure(struct agents *a, uid_t uid, int64_t now_ns)
+{
+	struct failure *f = failure_of(a, uid);
+
+	if (++f->n < AGENT_FAILURES_MAX) {
+		f->until_ns = now_ns;
+		return;
+	}
+	f->until_ns = rdy__deadline_ns(now_ns, PAUSE_NS);
+	log_line(LOG_P_ERROR, "agent=failing uid=%u pause=5s", (unsigned int)uid);
+}
+
+static bool is_failing(const struct agents *a, uid_t uid, int64_t now_ns)
+{
+	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++)
+		if (a->failures[i].n >= AGENT_FAILURES_MAX && a->failures[i].uid == uid)
+			return now_ns < a->failures[i].until_ns;
+	return false;
+}
+
+/* It has served: earlier failures are history. */
+void agents_worked(struct agents *a, uid_t uid)
+{
+	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++)
+		if (a->failures[i].n && a->failures[i].uid == uid)
+			a->failures[i] = (struct failure){0};
+}
+
+static void close_pair(int *pair)
+{
+	pair[0] = rdy__fd_close(pair[0]);
+	pair[1] = rdy__fd_close(pair[1]);
+}
+
+static int socket_pair(int *ret)
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret) < 0)
+		return -errno;
+	return 0;
+}
+
+/* A closer and the agent's end of the link to it. */
+int agents_start_closer(struct supervisor *sv, struct agent *agent, int *ret_link)
+{
+	int pair[2], r = socket_pair(pair);
+
+	if (r < 0)
+		return r;
+	r = child_start(sv, CHILD_CLOSER, agent->uid, &pair[1], 1, &agent->closer);
+	rdy__fd_close(pair[1]);
+	if (r < 0) {
+		rdy__fd_close(pair[0]);
+		return r;
+	}
+	agent->closer->agent = agent;
+	*ret_link = pair[0];
+	return 0;
+}
+
+static int start_processes(struct supervisor *sv, struct agent *agent)
+{
+	int channel[2] = {-1, -1}, link = -1, r;
+
+	r = socket_pair(channel);
+	if (r == 0) {
+		agent->channel = rdy__steal_fd(&channel[0]);
+		/* It is there when the agent starts to read. */
+		r = channel_io_config(sv, agent);
+	}
+	if (r == 0)
+		r = agents_start_closer(sv, agent, &link);
+	if (r == 0) {
+		const int fds[2] = {channel[1], link};
+
+		r = child_start(sv, CHILD_AGENT, agent->uid, fds, 2, &agent->process);
+	}
+	rdy__fd_close(link);
+	close_pair(channel);
+	if (r < 0)
+		return r;
+	agent->process->agent = agent;
+	return rdy_poll_register(sv->poll, agent->channel,
+		TOKEN(TOKEN_CHANNEL, agent->index, sv->agents.generations[agent->index]),
+		RDY_READABLE, RDY_LEVEL);
+}
+
+/* Its memory, our end of its channel, its processes; not its sessions. */
+static void destroy(struct supervisor *sv, struct agent *agent)
+{
+	if (agent->channel >= 0)
+		rdy_poll_deregister(sv->poll, agent->channel);
+	rdy__fd_close(agent->channel);
+	rdy__fd_close(agent->closer_end);
+	child_kill(sv, agent->process);
+	child_kill(sv, agent->closer);
+	if (rdy__list_linked(&agent->link)) {
+		rdy__list_unlink(&agent->link);
+		sv->agents.slots[agent->index] = NULL;
+		sv->agents.generations[agent->index]++;
+		sv->agents.n--;
+	}
+	free(agent);
+}
+
+static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
+{
+	struct agents *a = &sv->agents;
+	struct agent *agent = calloc(1, sizeof(*agent));
+	int r;
+
+	if (!agent)
+		return -ENOMEM;
+	rdy__list_init(&agent->link);
+	rdy__list_init(&agent->waiting);
+	rdy__list_init(&agent->handed);
+	rdy__list_init(&agent->serving);
+	agent->uid = uid;
+	agent->channel = agent->closer_end = -1;
+	agent->started_at_ns = rdy__now_ns();
+	r = take_slot(a, &agent->index);
+	if (r == 0)
+		r = start_processes(sv, agent);
+	if (r < 0) {
+		log_line(LOG_P_ERROR, "agent=failed uid=%u error=\"%s\"", (unsigned int)uid,
+			strerror(-r));
+		destroy(sv, agent);
+		note_failure(a, uid, rdy__now_ns());
+		return r;
+	}
+	a->slots[agent->index] = agent;
+	a->n++;
+	rdy__list_append(&a->all, &agent->link);
+	log_line(LOG_P_INFO, "agent=started uid=%u pid=%d", (unsigned int)uid,
+		(int)agent->process->pid);
+	*ret = agent;
+	return 0;
+}
+
+static uint32_t count_serving(const struct agents *a)
+{
+	uint32_t n = 0;
+
+	rdy__list_for_each (l, &a->all)
+		n += rdy__list_entry(l, struct agent, link)->state != AGENT_ENDING;
+	return n;
+}
+
+enum wire_error agents_get(
+	struct supervisor *sv, uid_t uid, struct agent **ret, uint32_t *ret_detail)
+{
+	struct agent *agent = agents_find(&sv->agents, uid);
+
+	if (agent) {
+		*ret = agent;
+		return WIRE_OK;
+	}
+	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= STUCK_MAX)
+		return WIRE_E_UID_WEDGED;
+	if (is_failing(&sv->agents, uid, rdy__now_ns()))
+		return WIRE_E_AGENT_FAILED;
+	if (count_serving(&sv->agents) >= sv->options->conf.limit_uids) {
+		*ret_detail = (uint32_t)sv->options->conf.limit_uids;
+		return WIRE_E_LIMIT_UIDS;
+	}
+	return start(sv, uid, ret) < 0 ? WIRE_E_AGENT_FAILED : WIRE_OK;
+}
+
+/* Clients see the end at once; what is queued in the sockets may block whoever closes them. */
+static void shut_sessions(struct supervisor *sv, struct rdy__list *sessions)
+{
+	struct rdy__list *l;
+
+	while ((l = rdy__list_pop(sessions))) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		shutdown(s->sock, SHUT_RDWR);
+		bouncer_close(sv, rdy__steal_fd(&s->sock));
+		session_free(sv, s);
+	}
+}
+
+/* Those that no agent has seen get a fresh one, or hear why not. */
+static void move_waiting(struct supervisor *sv, uid_t uid, struct rdy__list *waiting)
+{
+	enum wire_error e = WIRE_E_SHUTTING_DOWN;
+	struct agent *fresh = NULL;
+	struct rdy__list *l;
+	uint32_t detail = 0;
+
+	if (rdy__list_empty(waiting))
+		return;
+	if (!sv->stopping)
+		e = agents_get(sv, uid, &fresh, &detail);
+	while ((l = rdy__list_pop(waiting))) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		if (e == WIRE_OK) {
+			rdy__list_append(&fresh->waiting, &s->link);
+			fresh->n_sessions += s->refuse == WIRE_OK;
+			continue;
+		}
+		bouncer_refuse(sv, rdy__steal_fd(&s->sock), s->refuse != WIRE_OK ? s->refuse : e,
+			s->refuse != WIRE_OK ? s->detail : detail);
+		session_free(sv, s);
+	}
+}
+
+void agents_lose(struct supervisor *sv, struct agent *agent)
+{
+	int64_t now = rdy__now_ns();
+	struct rdy__list waiting, *l;
+	uid_t uid = agent->uid;
+
+	rdy__list_init(&waiting);
+	while ((l = rdy__list_pop(&agent->waiting)))
+		rdy__list_append(&waiting, l);
+	shut_sessions(sv, &agent->handed);
+	shut_sessions(sv, &agent->serving);
+	if (agent->state != AGENT_ENDING && now - agent->started_at_ns < QUICK_NS)
+		note_failure(&sv->agents, uid, now);
+	destroy(sv, agent);
+	move_waiting(sv, uid, &waiting);
+}
+
+void agents_child_died(struct supervisor *sv, struct child *child)
+{
+	struct agent *agent = child->agent;
+
+	child->agent = NULL;
+	if (child == agent->closer) {
+		/* The agent sees its link end and asks for a fresh one. */
+		agent->closer = NULL;
+		return;
+	}
+	agent->process = NULL;
+	agents_lose(sv, agent);
+}
+
+/* When this agent has to have done something. */
+static int64_t deadline_of(const struct agent *agent)
+{
+	int64_t d = RDY__NEVER;
+
+	if (agent->state == AGENT_STARTING)
+		d = rdy__deadline_ns(agent->started_at_ns, STARTS_NS);
+	else if (agent->state == AGENT_ENDING)
+		d = rdy__deadline_ns(agent->ending_at_ns, OWES_NS);
+	else if (!rdy__list_empty(&agent->handed))
+		d = rdy__deadline_ns(
+			rdy__list_entry(agent->handed.next, struct session, link)->sent_at_ns,
+			OWES_NS);
+	return d;
+}
+
+int64_t agents_deadline(const struct supervisor *sv)
+{
+	int64_t d = RDY__NEVER;
+
+	rdy__list_for_each (l, &sv->agents.all) {
+		const struct agent *agent = rdy__list_entry(l, struct agent, link);
+		int64_t own = deadline_of(agent);
+
+		if (own < d)
+			d = own;
+		if (agent->retry_at_ns && agent->retry_at_ns < d)
+			d = agent->retry_at_ns;
+	}
+	return d;
+}
+
+void agents_tick(struct supervisor *sv, int64_t now_ns)
+{
+	rdy__list_for_each_safe (l, tmp, &sv->agents.all) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		if (now_ns >= deadline_of(agent)) {
+			log_line(LOG_P_ERROR, "agent=wedged uid=%u pid=%d sessions=%u",
+				(unsigned int)agent->uid,
+				agent->process ? (int)agent->process->pid : 0, agent->n_sessions);
+			agents_lose(sv, agent);
+			/* A fresh agent may have been appended: the next tick looks at it. */
+			return;
+		}
+		if (agent->retry_at_ns && now_ns >= agent->retry_at_ns) {
+			agent->retry_at_ns = 0;
+			channel_io_flush(sv, agent);
+		}
+	}
+}
+
+void agents_stop(struct supervisor *sv)
+{
+	rdy__list_for_each (l, &sv->agents.all) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		if (agent->state != AGENT_ENDING)
+			channel_io_end(sv, agent);
+		move_waiting(sv, agent->uid, &agent->waiting);
+	}
+}
+
+void agents_kill(struct supervisor *sv)
+{
+	while (!rdy__list_empty(&sv->agents.all))
+		agents_lose(sv, rdy__list_entry(sv->agents.all.next, struct agent, link));
+}
+
+void agents_deinit(struct supervisor *sv)
+{
+	struct agents *a = &sv->agents;
+
+	if (!a->all.next)
+		return;
+	agents_kill(sv);
+	free(a->slots);
+	free(a->generations);
+	agents_init(a);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Agents, one per uid: started on demand, given sessions, watched, replaced.
+ *
+ *     agents_get()          CHANNEL_HELLO            CHANNEL_IDLE and nothing handed over meanwhile
+ *        |                       |                                   |
+ *        v                       v                                   v
+ *   AGENT_STARTING -------> AGENT_SERVING -----------------------> AGENT_ENDING (END was sent)
+ *        |                       |                                   |
+ *        +-----------------------+-----------------------------------+
+ *                                |  it died, or owes an answer for too long (killed: dead at once)
+ *                                v
+ *                     agents_lose(): its sessions' sockets are shut and go to the bouncer
+ */
+#ifndef SUPERVISOR_AGENTS_H
+#define SUPERVISOR_AGENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "channel/channel.h"
+#include "child.h"
+#include "identity.h"
+#include "wire/wire.h"
+
+enum agent_state { AGENT_STARTING, AGENT_SERVING, AGENT_ENDING };
+
+struct agent {
+	struct rdy__list link; /* in agents.all */
+	uid_t uid;
+	uint32_t index; /* in agents.slots */
+	enum agent_state state;
+	int channel;
+	bool channel_full; /* WRITABLE is watched */
+	struct child *process, *closer;
+	uint32_t closers_replaced;
+	int closer_end; /* our copy of the agent's end of the next closer's link, while it is to be sent */
+	int64_t started_at_ns, ending_at_ns;
+	int64_t retry_at_ns;	  /* the kernel would not take a message; 0 = none */
+	struct rdy__list waiting; /* sessions to be handed over, in order */
+	struct rdy__list handed;  /* sent, not TAKEN, in order */
+	struct rdy__list serving; /* TAKEN */
+	uint32_t n_handed;	  /* <= CHANNEL_CREDITS */
+	uint32_t n_sessions;	  /* of all three, refusals not counted */
+};
+
+/* A session socket on its way to an agent, or our copy of one that is there. */
+struct session {
+	struct rdy__list link;
+	uint64_t number;
+	int64_t sent_at_ns;
+	int sock;  /* our copy: only ever shut down, or given to the bouncer */
+	int pidfd; /* until it is sent; -1 */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	enum wire_error refuse; /* WIRE_OK: serve it */
+	uint32_t detail;
+};
+
+#define AGENT_FAILURES_MAX 3u
+
+/* Quick deaths of a uid's agents, so that a broken one is not started for ever. */
+struct failure {
+	uid_t uid;
+	uint32_t n;
+	int64_t until_ns; /* no new agent before */
+};
+#define AGENT_FAILURES_KEPT 64u
+
+struct agents {
+	struct rdy__list all;
+	struct agent **slots;
+	uint32_t *generations;
+	uint32_t n_slots, n;
+	uint64_t last_session;
+	uint32_t n_sessions;
+	struct failure failures[AGENT_FAILURES_KEPT];
+};
+
+void agents_init(struct agents *a);
+/* Our ends are closed, which ends every agent; sessions go with the process. Idempotent. */
+void agents_deinit(struct supervisor *sv);
+
+/* The uid's agent, or NULL. */
+struct agent *agents_find(const struct agents *a, uid_t uid);
+/* The uid's agent, started if need be. Returns WIRE_OK, or why there is none (with detail). */
+enum wire_error agents_get(
+	struct supervisor *sv, uid_t uid, struct agent **ret, uint32_t *ret_detail);
+
+/*
+ * Hand a session over, or let the agent refuse it. sock and who->pidfd are consumed. Returns 0, or -ENOMEM
+ * with both still the caller's.
+ */
+int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
+	const struct identity *who, enum wire_error refuse, uint32_t detail);
+
+/* The agent is dead, or as good as: its sessions' sockets are shut, it is freed. */
+void agents_lose(struct supervisor *sv, struct agent *agent);
+/* It has said HELLO. */
+void agents_worked(struct agents *a, uid_t uid);
+/* A fresh closer; *ret_link is the agent's end of the link to it. Returns 0 or -errno. */
+int agents_start_closer(struct supervisor *sv, struct agent *agent, int *ret_link);
+
+/* The channel's event. */
+void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, uint32_t ready);
+/* Its process or its closer has ended. */
+void agents_child_died(struct supervisor *sv, struct child *child);
+
+/* Deadlines of everything that an agent owes. */
+int64_t agents_deadline(const struct supervisor *sv);
+void agents_tick(struct supervisor *sv, int64_t now_ns);
+
+/* END to all. */
+void agents_stop(struct supervisor *sv);
+/* SIGKILL to all that are left. */
+void agents_kill(struct supervisor *sv);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The standing bouncer: answers and closes session sockets that nobody else may close: refusals of uids
+ * without an agent, and what a dead agent leaves behind. Killed when stuck for 2 s and replaced; with three
+ * stuck ones accepting pauses.
+ */
+#ifndef SUPERVISOR_BOUNCER_H
+#define SUPERVISOR_BOUNCER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "child.h"
+#include "link/link.h"
+#include "wire/wire.h"
+
+#define BOUNCER_STUCK_MAX 3u
+
+struct bouncer {
+	struct link_sender link;
+	struct child *child;
+	bool watched;
+	int64_t restart_at_ns; /* after a failed start; 0 = none */
+};
+
+int bouncer_init(struct supervisor *sv);
+void bouncer_deinit(struct supervisor *sv);
+
+/* Send ERROR (fatal) on sock, then close it (consumed). */
+void bouncer_refuse(struct supervisor *sv, int take_sock, enum wire_error error, uint32_t detail);
+/* Shut sock down and close it (consumed). */
+void bouncer_close(struct supervisor *sv, int take_sock);
+
+void bouncer_died(struct supervisor *sv);
+void bouncer_readable(struct supervisor *sv);
+/* End of each round: send what waits. */
+void bouncer_flush(struct supervisor *sv, int64_t now_ns);
+/* When something has to be done without an event, or RDY__NEVER; and do it. */
+int64_t bouncer_deadline(const struct supervisor *sv);
+void bouncer_tick(struct supervisor *sv, int64_t now_ns);
+/* Accepting would only add to what cannot be closed. */
+bool bouncer_overwhelmed(const struct supervisor *sv);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+#include "channel_io.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agents.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "bouncer.h"
+#include "channel/channel.h"
+#include "log.h"
+#include "supervisor.h"
+
+#define MESSAGES 32u /* read per event, so that no agent has us for itself */
+#define RETRY_NS (20 * RDY__NS_PER_MS)
+#define CLOSERS_STUCK_MAX 1u  /* replaced once; then the agent keeps what it cannot close */
+#define CLOSERS_DEAD_MAX 100u /* killed by somebody, again and again */
+
+/* Returns 0 or -errno. */
+static int send_message(
+	struct agent *agent, const struct channel_message *m, const int *fds, size_t n)
+{
+	uint8_t buf[sizeof(struct channel_message)];
+
+	return rdy__send_fds(agent->channel, buf, channel_encode(buf, m), fds, n);
+}
+
+int channel_io_config(struct supervisor *sv, struct agent *agent)
+{
+	static const uint32_t selectors[] = {
+		[CONF_SELECTOR_AUTO] = CHANNEL_SELECTOR_AUTO,
+		[CONF_SELECTOR_EPOLL] = CHANNEL_SELECTOR_EPOLL,
+		[CONF_SELECTOR_POLL] = CHANNEL_SELECTOR_POLL,
+	};
+	const struct conf *c = &sv->options->conf;
+	uint64_t per_session = c->quota_registrations * c->per_session_percent / 100;
+	const struct channel_message m = {
+		.type = CHANNEL_CONFIG,
+		.u.config =
+			{
+				.uid = agent->uid,
+				.registrations = (uint32_t)c->quota_registrations,
+				.registrations_session = per_session ? (uint32_t)per_session : 1,
+				.fd_reserve = supervisor_fd_reserve(c),
+				.send_buffer_bytes = (uint32_t)c->send_buffer_bytes,
+				.selector = selectors[c->selector],
+				.closer_batch = (uint32_t)c->closer_batch,
+				.hello_timeout_ns = (int64_t)c->hello_timeout_ns,
+				.idle_exit_ns = (int64_t)c->idle_exit_ns,
+			},
+	};
+
+	return send_message(agent, &m, NULL, 0);
+}
+
+static void watch(struct supervisor *sv, struct agent *agent, bool full)
+{
+	if (agent->channel_full == full)
+		return;
+	if (rdy_poll_modify(sv->poll, agent->channel,
+		    TOKEN(TOKEN_CHANNEL, agent->index, sv->agents.generations[agent->index]),
+		    RDY_READABLE | (full ? RDY_WRITABLE : 0), RDY_LEVEL) == 0)
+		agent->channel_full = full;
+}
+
+/* What sendmsg() did not take: tried again when there is room, or soon. A dead agent's end is seen elsewhere. */
+static void not_sent(struct supervisor *sv, struct agent *agent, int error)
+{
+	if (error == -EAGAIN)
+		watch(sv, agent, true);
+	else if (error == -ETOOMANYREFS || error == -ENOBUFS || error == -ENOMEM)
+		agent->retry_at_ns = rdy__deadline_ns(rdy__now_ns(), RETRY_NS);
+}
+
+void channel_io_end(struct supervisor *sv, struct agent *agent)
+{
+	const struct channel_message m = {.type = CHANNEL_END};
+
+	/* If it does not get through, it is late and killed. */
+	(void)send_message(agent, &m, NULL, 0);
+	agent->state = AGENT_ENDING;
+	agent->ending_at_ns = rdy__now_ns();
+}
+
+void session_free(struct supervisor *sv, struct session *s)
+{
+	assert(s->sock < 0);
+	rdy__fd_close(s->pidfd);
+	if (s->refuse == WIRE_OK)
+		sv->agents.n_sessions--;
+	free(s);
+}
+
+int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
+	const struct identity *who, enum wire_error refuse, uint32_t detail)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	rdy__list_init(&s->link);
+	s->number = ++sv->agents.last_session;
+	s->sock = take_sock;
+	s->pidfd = who->pidfd;
+	s->uid = who->uid;
+	s->gid = who->gid;
+	s->pid = who->pid;
+	s->refuse = refuse;
+	s->detail = detail;
+	if (refuse == WIRE_OK) {
+		sv->agents.n_sessions++;
+		agent->n_sessions++;
+	}
+	rdy__list_append(&agent->waiting, &s->link);
+	channel_io_flush(sv, agent);
+	return 0;
+}
+
+static int send_session(struct agent *agent, const struct session *s)
+{
+	const struct channel_message m = {
+		.type = s->refuse == WIRE_OK ? CHANNEL_SESSION : CHANNEL_REFUSE,
+		.u.session =
+			{
+				.session = s->number,
+				.uid = s->uid,
+				.gid = s->gid,
+				.pid = s->pid,
+				.error = s->refuse,
+				.detail = s->detail,
+			},
+	};
+	const int fds[2] = {s->sock, s->pidfd};
+
+	return send_message(agent, &m, fds, s->refuse == WIRE_OK && s->pidfd >= 0 ? 2 : 1);
+}
+
+static void send_closer(struct supervisor *sv, struct agent *agent)
+{
+	const struct channel_message m = {.type = CHANNEL_CLOSER};
+	int r = send_message(agent, &m, &agent->closer_end, 1);
+
+	if (r < 0)
+		not_sent(sv, agent, r);
+	else
+		agent->closer_end = rdy__fd_close(agent->closer_end);
+}
+
+void channel_io_flush(struct supervisor *sv, struct agent *agent)
+{
+	if (agent->state != AGENT_SERVING || agent->channel_full || agent->retry_at_ns)
+		return;
+	if (agent->closer_end >= 0)
+		send_closer(sv, agent);
+	while (!rdy__list_empty(&agent->waiting) && agent->n_handed < CHANNEL_CREDITS) {
+		struct session *s = rdy__list_entry(agent->waiting.next, struct session, link);
+		int r = send_session(agent, s);
+
+		if (r < 0) {
+			not_sent(sv, agent, r);
+			return;
+		}
+		s->pidfd = rdy__fd_close(s->pidfd);
+		s->sent_at_ns = rdy__now_ns();
+		rdy__list_unlink(&s->link);
+		rdy__list_append(&agent->handed, &s->link);
+		agent->n_handed++;
+	}
+}
+
+static struct session *find(struct rdy__list *sessions, uint64_t number)
+{
+	rdy__list_for_each (l, sessions) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		if (s->number == number)
+			return s;
+	}
+	return NULL;
+}
+
+/* Returns false for a number that we never sent. */
+static bool taken(struct supervisor *sv, struct agent *agent, uint64_t number)
+{
+	struct session *s = find(&agent->handed, number);
+
+	if (!s)
+		return false;
+	rdy__list_unlink(&s->link);
+	agent->n_handed--;
+	if (s->refuse == WIRE_OK) {
+		rdy__list_append(&agent->serving, &s->link);
+	} else {
+		/* The agent answers and its closer closes; whose close() is the last, nobody knows. */
+		bouncer_close(sv, rdy__steal_fd(&s->sock));
+		session_free(sv, s);
+	}
+	channel_io_flush(sv, agent);
+	return true;
+}
+
+static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t number)
+{
+	struct session *s = find(&agent->serving, number);
+
+	if (!s)
+		return false;
+	rdy__list_unlink(&s->link);
+	agent->n_sessions--;
+	/* Shut and drained by the agent: nothing is queued in it, so this cannot block. */
+	s->sock = rdy__fd_close(s->sock);
+	session_free(sv, s);
+	return true;
+}
+
+static void replace_closer(struct supervisor *sv, struct agent *agent)
+{
+	uint32_t max = agent->closer ? CLOSERS_STUCK_MAX : CLOSERS_DEAD_MAX;
+	int r;
+
+	log_line(LOG_P_WARNING, "closer=%s uid=%u replaced=%u", agent->closer ? "stuck" : "died",
+		(unsigned int)agent->uid, agent->closers_replaced);
+	child_kill(sv, rdy__steal(agent->closer));
+	if (agent->closers_replaced >= max) {
+		log_line(LOG_P_ERROR, "closer=none uid=%u effect=\"closing waits\"",
+			(unsigned int)agent->uid);
+		return;
+	}
+	agent->closers_replaced++;
+	agent->closer_end = rdy__fd_close(agent->closer_end);
+	r = agents_start_closer(sv, agent, &agent->closer_end);
+	if (r < 0) {
+		log_line(LOG_P_ERROR, "closer=failed uid=%u error=\"%s\"", (unsigned int)agent->uid,
+			strerror(-r));
+		return;
+	}
+	channel_io_flush(sv, agent);
+}
+
+static void idle(struct supervisor *sv, struct agent *agent)
+{
+	/* A session on its way makes it busy again; it will ask anew. */
+	if (agent->n_sessions || agent->n_handed || !rdy__list_empty(&agent->waiting))
+		return;
+	log_line(LOG_P_DEBUG, "agent=idle uid=%u", (unsigned int)agent->uid);
+	channel_io_end(sv, agent);
+}
+
+/* Returns false when the other side is not what we started. */
+static bool apply(struct supervisor *sv, struct agent *agent, const struct channel_message *m)
+{
+	switch (m->type) {
+	case CHANNEL_HELLO:
+		if (agent->state == AGENT_STARTING) {
+			agent->state = AGENT_SERVING;
+			agents_worked(&sv->agents, agent->uid);
+		}
+		channel_io_flush(sv, agent);
+		return true;
+	case CHANNEL_TAKEN:
+		return taken(sv, agent, m->u.session.session);
+	case CHANNEL_SESSION_END:
+		return session_ended(sv, agent, m->u.session.session);
+	case CHANNEL_CLOSER_STUCK:
+		if (agent->state == AGENT_SERVING)
+			replace_closer(sv, agent);
+		return true;
+	case CHANNEL_IDLE:
+		if (agent->state == AGENT_SERVING)
+			idle(sv, agent);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns 1 for a message, 0 when there is none, -errno when the channel is of no use any more. */
+static int receive(struct agent *agent, struct channel_message *ret)
+{
+	uint8_t buf[sizeof(struct channel_message)];
+	int fds[RDY__FDS_MAX];
+	struct rdy__received got;
+	int r = rdy__recv_fds(agent->channel, buf, sizeof(buf), fds, 0, &got);
+
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	if (got.n_bytes == 0 && got.n_fds == 0)
+		return -EPIPE;
+	return channel_decode(buf, got.n_bytes, got.n_fds, ret) < 0 ? -EPROTO : 1;
+}
+
+void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, uint32_t ready)
+{
+	struct agents *a = &sv->agents;
+	struct channel_message m;
+	struct agent *agent;
+	int r;
+
+	if (index >= a->n_slots || a->generations[index] != generation || !a->slots[index])
+		return;
+	agent = a->slots[index];
+	if (ready & RDY_WRITABLE) {
+		watch(sv, agent, false);
+		channel_io_flush(sv, agent);
+	}
+	for (uint32_t i = 0; i < MESSAGES; i++) {
+		r = receive(agent, &m);
+		if (r == 0)
+			return;
+		if (r < 0 || !apply(sv, agent, &m)) {
+			if (r != -EPIPE && r != -ECONNRESET)
+				log_line(LOG_P_ERROR, "agent=confused uid=%u",
+					(unsigned int)agent->uid);
+			agents_lose(sv, agent);
+			return;
+		}
+	}
+}

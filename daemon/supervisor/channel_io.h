@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The supervisor's side of an agent's channel: what is sent, within credits, and what comes back. */
+#ifndef SUPERVISOR_CHANNEL_IO_H
+#define SUPERVISOR_CHANNEL_IO_H
+
+struct agent;
+struct session;
+struct supervisor;
+
+/* The first message: what the agent needs to know. Returns 0 or -errno. */
+int channel_io_config(struct supervisor *sv, struct agent *agent);
+
+/* Send END: it ends its sessions and exits; it is nobody's agent from here on. */
+void channel_io_end(struct supervisor *sv, struct agent *agent);
+
+/* Hand over what waits, as far as credits and the channel allow. */
+void channel_io_flush(struct supervisor *sv, struct agent *agent);
+
+/* Frees a session that is in no list; a socket that it still has is the caller's mistake (asserted). */
+void session_free(struct supervisor *sv, struct session *s);
+
+#endif

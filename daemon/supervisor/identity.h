@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who a client is: taken from the kernel when it connects, never later and never from what it says.
+ * Source: unix(7), SO_PEERCRED; SO_PEERPIDFD since Linux 6.5.
+ */
+#ifndef SUPERVISOR_IDENTITY_H
+#define SUPERVISOR_IDENTITY_H
+
+#include <sys/types.h>
+
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	pid_t pid; /* for people only; 0 in a foreign pid namespace */
+	int pidfd; /* readable when the process has ended; -1 where the kernel has none */
+};
+
+/* Returns 0, or -errno with *ret untouched. pidfd is the caller's. */
+int identity_of(int sock, struct identity *ret);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * readyd: options, limits, the runtime directory, giving root up; then the supervisor's loop.
+ * Exit status: 0 stopped, 1 failed, 2 usage, 78 bad configuration.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "drop.h"
+#include "log.h"
+#include "options.h"
+#include "runtime.h"
+#include "supervisor.h"
+
+#define OWN_FDS 64u /* besides sessions: listener, poll, channels, pidfds of a few */
+
+static const int priorities[] = {
+	[CONF_LOG_ERROR] = LOG_P_ERROR,
+	[CONF_LOG_WARNING] = LOG_P_WARNING,
+	[CONF_LOG_NOTICE] = LOG_P_NOTICE,
+	[CONF_LOG_INFO] = LOG_P_INFO,
+	[CONF_LOG_DEBUG] = LOG_P_DEBUG,
+};
+
+static rlim_t raise_nofile(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return 0;
+	l.rlim_cur = l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+	getrlimit(RLIMIT_NOFILE, &l);
+	return l.rlim_cur;
+}
+
+/* A quota that the process limits cannot carry is an error now, not a surprise later. */
+static int check_limits(const struct conf *c)
+{
+	rlim_t have = raise_nofile();
+	rlim_t agent = c->quota_registrations + 2 * c->quota_sessions + supervisor_fd_reserve(c);
+	rlim_t own = c->limit_sessions + 4 * c->limit_uids + OWN_FDS;
+	rlim_t need = agent > own ? agent : own;
+	char what[192], fix[192];
+
+	if (need <= have)
+		return -1;
+	snprintf(what, sizeof(what), "%s needs %llu descriptors but a process may open only %llu",
+		agent > own ? "quota.default.registrations" : "limits.sessions",
+		(unsigned long long)need, (unsigned long long)have);
+	snprintf(fix, sizeof(fix), "LimitNOFILE=%llu in the unit (or ulimit -Hn), or a smaller %s",
+		(unsigned long long)need,
+		agent > own ? "quota.default.registrations" : "limits.sessions");
+	log_three(what, "each registration and each session is a descriptor", fix);
+	return EXIT_CONFIG;
+}
+
+/* As root: whom we become. Returns -1 to go on, or the exit status. */
+static int choose_user(const struct options *o, struct drop_user *ret)
+{
+	char what[128], fix[160];
+	int e;
+
+	*ret = (struct drop_user){(uid_t)-1, (gid_t)-1};
+	if (o->user)
+		return -1;
+	if (geteuid() != 0) {
+		log_three("the system instance has to be started as root",
+			"it listens in /run/readyd and serves every user", "readyd --user");
+		return EXIT_FAILURE;
+	}
+	e = drop_find_user(o->conf.user, ret);
+	if (e == 0)
+		return -1;
+	snprintf(what, sizeof(what), "cannot become the user '%s'", o->conf.user);
+	snprintf(fix, sizeof(fix), "systemd-sysusers, or useradd --system %s, or -o user=NAME",
+		o->conf.user);
+	log_three(what,
+		e == -ENOENT  ? "there is no such user"
+		: e == -EPERM ? "it is root, whose in-flight descriptors have no bound"
+			      : strerror(-e),
+		fix);
+	return e == -EPERM ? EXIT_CONFIG : EXIT_FAILURE;
+}
+
+static void say_ready(struct options *o, const struct runtime *r)
+{
+	log_line(LOG_P_NOTICE, "ready socket=%s uid=%u", r->socket_path, (unsigned int)geteuid());
+	if (o->ready_fd < 0)
+		return;
+	(void)!write(o->ready_fd, "\n", 1);
+	o->ready_fd = rdy__fd_close(o->ready_fd);
+}
+
+static int fail(const char *doing, int error)
+{
+	log_line(LOG_P_ERROR, "failed=\"%s\" error=\"%s\"", doing, strerror(-error));
+	return EXIT_FAILURE;
+}
+
+static int serve(struct options *o, struct runtime *runtime, const struct drop_user *user)
+{
+	static struct supervisor sv = {.signals = -1, .bouncer.link.sock = -1};
+	int r = children_init(&sv.children), status = EXIT_FAILURE;
+
+	if (r == 0)
+		r = runtime_init(runtime, o, user->uid, user->gid);
+	if (r < 0) /* it has said why */
+		goto out;
+	if (user->uid != (uid_t)-1 && (r = drop_become(user)) < 0) {
+		fail("becoming the configured user", r);
+		goto out;
+	}
+	/* Agents and closers of ours can look into nobody, and nobody but root into us. */
+	prctl(PR_SET_DUMPABLE, 0);
+	r = supervisor_init(&sv, o, runtime);
+	if (r < 0) {
+		fail("starting", r);
+		goto out;
+	}
+	say_ready(o, runtime);
+	r = supervisor_run(&sv);
+	status = r < 0 ? fail("waiting for events", r) : EXIT_SUCCESS;
+out:
+	supervisor_deinit(&sv);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct options o;
+	struct runtime runtime = RUNTIME_NULL;
+	struct drop_user user;
+	int status = options_parse(&o, argc, argv);
+
+	if (status < 0)
+		status = check_limits(&o.conf);
+	if (status < 0 && o.check_config) {
+		puts("the configuration is good");
+		return EXIT_SUCCESS;
+	}
+	if (status < 0)
+		status = choose_user(&o, &user);
+	if (status >= 0)
+		return status;
+	log_set_level(priorities[o.conf.log_level]);
+	umask(077);
+	status = serve(&o, &runtime, &user);
+	runtime_deinit(&runtime);
+	return status;
+}

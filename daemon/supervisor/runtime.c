@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "drop.h"
+#include "log.h"
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16, include/uapi/asm-generic/socket.h */
+#endif
+
+#define BACKLOG 128
+
+static int say(int error, const char *fix, const char *format, const char *path)
+{
+	char what[CONF_ERROR_BYTES];
+
+	snprintf(what, sizeof(what), format, path); /* NOLINT: constants of this file */
+	log_three(what, strerror(-error), fix);
+	return error;
+}
+
+/* A directory that strangers can write to is not ours to put a socket into. */
+static int open_dir(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group)
+{
+	struct stat st;
+
+	if (mkdir(r->dir_path, o->user ? 0700 : 0755) < 0 && errno != EEXIST)
+		return say(-errno, o->user ? "readyd --user --runtime-dir DIR" : "readyd --user",
+			"cannot make the runtime directory %s", r->dir_path);
+	r->dir = open(r->dir_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r->dir < 0)
+		return say(-errno, "readyd --runtime-dir DIR",
+			"cannot open the runtime directory %s", r->dir_path);
+	if (fstat(r->dir, &st) < 0)
+		return -errno;
+	if ((st.st_uid != geteuid() && st.st_uid != owner) || st.st_mode & 022) {
+		log_three("the runtime directory is not safe",
+			"it belongs to somebody else, or others may write to it", r->dir_path);
+		return -EPERM;
+	}
+	if (geteuid() == 0 && owner != (uid_t)-1 && fchown(r->dir, owner, owner_group) < 0)
+		return say(-errno, "check the file system", "cannot give %s away", r->dir_path);
+	return 0;
+}
+
+/*
+ * A POSIX lock: it ends with the process, however that ends, and F_GETLK names the holder.
+ * Source: fcntl(2), "Advisory record locking".
+ */
+static int take_lock(struct runtime *r, uid_t owner, gid_t owner_group)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char text[CONF_ERROR_BYTES];
+
+	r->lock = openat(r->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (r->lock < 0)
+		return say(-errno, "check who owns the directory", "cannot open the lock in %s",
+			r->dir_path);
+	if (fcntl(r->lock, F_SETLK, &l) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return -errno;
+		if (fcntl(r->lock, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
+			l.l_pid = 0;
+		snprintf(text, sizeof(text), "process %d has the lock in %s", (int)l.l_pid,
+			r->dir_path);
+		log_three("another readyd is running here", text,
+			"stop that one, or choose another --runtime-dir");
+		return -EBUSY;
+	}
+	if (geteuid() == 0 && owner != (uid_t)-1)
+		(void)!fchown(r->lock, owner, owner_group);
+	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	(void)!ftruncate(r->lock, 0);
+	(void)!write(r->lock, text, strlen(text));
+	return 0;
+}
+
+/* The socket's rights, before anybody can see it under its name. */
+static int set_rights(const struct runtime *r, const struct options *o, const char *path)
+{
+	gid_t group;
+	int e;
+
+	if (o->user)
+		return chmod(path, 0600) < 0 ? -errno : 0;
+	if (chmod(path, (mode_t)o->conf.session_mode) < 0)
+		return -errno;
+	if (geteuid() != 0)
+		return 0;
+	e = drop_find_group(o->conf.session_group, &group);
+	if (e == -ENOENT) {
+		log_line(LOG_P_WARNING,
+			"group=%s missing=yes effect=\"the socket stays with its owner's group\" "
+			"try=\"groupadd --system %s, or -o sockets.session.group=NAME\"",
+			o->conf.session_group, o->conf.session_group);
+		return 0;
+	}
+	if (e < 0)
+		return e;
+	return lchown(path, (uid_t)-1, group) < 0 ? -errno : 0;
+}
+
+static int bind_renamed(struct runtime *r, const struct options *o)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s.new", r->socket_path), e;
+
+	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
+		return -ENAMETOOLONG;
+	/* Ours by the lock: nobody else binds here, so a leftover is of one that was killed. */
+	if (unlink(a.sun_path) < 0 && errno != ENOENT)
+		return -errno;
+	if (bind(r->listener, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return -errno;
+	e = set_rights(r, o, a.sun_path);
+	if (e == 0 && listen(r->listener, BACKLOG) < 0)
+		e = -errno;
+	/* Clients see the old socket or this one, never none and never one with other rights. */
+	if (e == 0 && rename(a.sun_path, r->socket_path) < 0)
+		e = -errno;
+	if (e < 0)
+		unlink(a.sun_path);
+	return e;
+}
+
+static int open_listener(struct runtime *r, const struct options *o)
+{
+	int zero = 0, e;
+
+	r->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r->listener < 0)
+		return -errno;
+	/*
+	 * Nobody can send a descriptor before the agent allows it: one that lingers, queued between connect
+	 * and accept, would block whoever closes the socket. Accepted sockets inherit it.
+	 */
+	if (setsockopt(r->listener, SOL_SOCKET, SO_PASSRIGHTS, &zero, sizeof(zero)) < 0 &&
+		errno != ENOPROTOOPT)
+		return -errno;
+	e = bind_renamed(r, o);
+	if (e < 0)
+		return say(e, "choose another --runtime-dir or sockets.session.path",
+			"cannot listen at %s", r->socket_path);
+	return 0;
+}
+
+int runtime_init(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group)
+{
+	const char *path = o->conf.session_path;
+	int n, e;
+
+	*r = RUNTIME_NULL;
+	strcpy(r->dir_path, o->runtime_dir);
+	if (path[0] == '/')
+		n = snprintf(r->socket_path, sizeof(r->socket_path), "%s", path);
+	else
+		n = snprintf(r->socket_path, sizeof(r->socket_path), "%s/%s", r->dir_path, path);
+	if (n < 0 || (size_t)n + sizeof(".new") > sizeof(r->socket_path)) {
+		r->socket_path[0] = 0;
+		return say(-ENAMETOOLONG, "a shorter --runtime-dir or sockets.session.path",
+			"the session socket's path is too long: %s", path);
+	}
+	e = open_dir(r, o, owner, owner_group);
+	if (e == 0)
+		e = take_lock(r, owner, owner_group);
+	if (e == 0)
+		e = open_listener(r, o);
+	if (e < 0)
+		r->socket_path[0] = 0; /* not ours to remove */
+	return e;
+}
+
+void runtime_deinit(struct runtime *r)
+{
+	if (r->socket_path[0])
+		unlink(r->socket_path);
+	r->socket_path[0] = 0;
+	r->listener = rdy__fd_close(r->listener);
+	r->lock = rdy__fd_close(r->lock);
+	r->dir = rdy__fd_close(r->dir);
+}

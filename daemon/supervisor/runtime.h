@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The runtime directory: made and checked, locked against a second supervisor, and the session socket in it.
+ * Names of files: `lock` (a POSIX lock, kept while we live; its text is our pid), the socket.
+ */
+#ifndef SUPERVISOR_RUNTIME_H
+#define SUPERVISOR_RUNTIME_H
+
+#include <sys/types.h>
+
+#include "options.h"
+
+struct runtime {
+	int dir;  /* the directory */
+	int lock; /* the lock file */
+	int listener;
+	char dir_path[CONF_PATH_BYTES];
+	char socket_path[CONF_PATH_BYTES]; /* absolute */
+};
+
+#define RUNTIME_NULL \
+	(struct runtime) \
+	{ \
+		.dir = -1, .lock = -1, .listener = -1 \
+	}
+
+/*
+ * Open all of it. owner: who the directory is given to (as root), or -1. Says in three lines on standard
+ * error what is wrong. Returns 0 or -errno; deinit is legal after either.
+ */
+int runtime_init(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group);
+
+/* Remove the socket and let go of the lock. Idempotent. */
+void runtime_deinit(struct runtime *r);
+
+#endif

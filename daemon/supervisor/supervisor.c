@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "log.h"
+
+#define EVENTS 64
+#define STOP_NS (2 * RDY__NS_PER_S)	   /* agents end their sessions */
+#define STOP_KILLED_NS (RDY__NS_PER_S / 2) /* what was killed is reaped, if it can be */
+
+uint32_t supervisor_fd_reserve(const struct conf *c)
+{
+	/* Per reactor a full message of descriptors, and what the agent itself may open. */
+	return c->fd_reserve ? (uint32_t)c->fd_reserve : 253 + 64;
+}
+
+/* From a descriptor, not from handlers: no signal is ever between two of our instructions. */
+static int open_signals(struct supervisor *sv)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	sv->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (sv->signals < 0)
+		return -errno;
+	return rdy_poll_register(
+		sv->poll, sv->signals, TOKEN(TOKEN_SIGNALS, 0, 0), RDY_READABLE, RDY_LEVEL);
+}
+
+int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime)
+{
+	const struct rdy_poll_options po = {.size = sizeof(po), .flags = RDY_POLL_SINGLE_THREAD};
+	int r;
+
+	sv->options = options;
+	sv->runtime = runtime;
+	sv->listen_again_ns = RDY__NEVER;
+	sv->timer_set_ns = RDY__NEVER;
+	rate_init(&sv->rate, options->conf.quota_connects_per_s);
+	agents_init(&sv->agents);
+	r = rdy_poll_new(&po, &sv->poll);
+	if (r == 0)
+		r = rdy_events_new(EVENTS, &sv->events);
+	if (r == 0)
+		r = rdy_timer_new(sv->poll, TOKEN(TOKEN_TIMER, 0, 0), &sv->timer);
+	if (r == 0)
+		r = open_signals(sv);
+	if (r == 0)
+		r = bouncer_init(sv);
+	if (r == 0)
+		accept_update(sv, rdy__now_ns());
+	return r;
+}
+
+void supervisor_deinit(struct supervisor *sv)
+{
+	if (sv->poll) {
+		agents_deinit(sv);
+		bouncer_deinit(sv);
+	}
+	children_deinit(&sv->children);
+	sv->timer = rdy_timer_free(sv->timer);
+	sv->events = rdy_events_free(sv->events);
+	sv->poll = rdy_poll_free(sv->poll);
+	sv->signals = rdy__fd_close(sv->signals);
+}
+
+static void stop(struct supervisor *sv, uint32_t signal)
+{
+	if (sv->stopping)
+		return;
+	log_line(LOG_P_NOTICE, "stopping signal=%u sessions=%u", signal, sv->agents.n_sessions);
+	sv->stopping = true;
+	sv->stop_deadline_ns = rdy__deadline_ns(rdy__now_ns(), STOP_NS);
+	agents_stop(sv);
+}
+
+static void take_signals(struct supervisor *sv)
+{
+	struct signalfd_siginfo info;
+
+	while (read(sv->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			log_line(LOG_P_NOTICE, "reload=ignored why=\"no configuration file yet\"");
+		else
+			stop(sv, info.ssi_signo);
+	}
+}
+
+static void dispatch(struct supervisor *sv, const struct rdy_event *e)
+{
+	uint32_t index = (uint32_t)(e->token >> 32) & 0xffffffu, generation = (uint32_t)e->token;
+
+	switch (e->token >> 56) {
+	case TOKEN_LISTENER:
+		accept_clients(sv);
+		break;
+	case TOKEN_SIGNALS:
+		take_signals(sv);
+		break;
+	case TOKEN_TIMER:
+		sv->timer_set_ns = RDY__NEVER;
+		break;
+	case TOKEN_BOUNCER:
+		bouncer_readable(sv);
+		break;
+	case TOKEN_CHILD:
+		child_event(sv, index, generation);
+		break;
+	case TOKEN_CHANNEL:
+		agents_event(sv, index, generation, e->ready);
+		break;
+	default:
+		break;
+	}
+}
+
+/* One timer for all deadlines, set only while something is owed: an idle supervisor never wakes. */
+static void set_timer(struct supervisor *sv)
+{
+	int64_t d = agents_deadline(sv), other = bouncer_deadline(sv);
+
+	if (other < d)
+		d = other;
+	if (sv->listen_again_ns < d)
+		d = sv->listen_again_ns;
+	if (sv->stopping && sv->stop_deadline_ns < d)
+		d = sv->stop_deadline_ns;
+	if (d == sv->timer_set_ns)
+		return;
+	sv->timer_set_ns = d;
+	if (d == RDY__NEVER)
+		rdy_timer_clear(sv->timer);
+	else
+		rdy_timer_set(sv->timer, d);
+}
+
+/* Returns true when there is nothing left to wait for. */
+static bool stop_step(struct supervisor *sv, int64_t now_ns)
+{
+	if (rdy__list_empty(&sv->agents.all) && link_sender_pending(&sv->bouncer.link) == 0 &&
+		sv->bouncer.watched) {
+		/* The end of its link ends the bouncer. */
+		rdy_poll_deregister(sv->poll, sv->bouncer.link.sock);
+		sv->bouncer.watched = false;
+		link_sender_replace(&sv->bouncer.link, -1);
+	}
+	if (rdy__list_empty(&sv->children.all))
+		return true;
+	if (now_ns < sv->stop_deadline_ns)
+		return false;
+	if (sv->kill_sent) {
+		log_line(LOG_P_WARNING, "stopped=yes stuck=%zu",
+			children_stuck(&sv->children, CHILD_AGENT, (uid_t)-1));
+		return true;
+	}
+	agents_kill(sv);
+	rdy__list_for_each (l, &sv->children.all)
+		child_kill(sv, rdy__list_entry(l, struct child, link));
+	sv->kill_sent = true;
+	sv->stop_deadline_ns = rdy__deadline_ns(now_ns, STOP_KILLED_NS);
+	return false;
+}
+
+int supervisor_run(struct supervisor *sv)
+{
+	for (;;) {
+		struct rdy_event e;
+		int64_t now;
+		int r;
+
+		set_timer(sv);
+		r = rdy_poll_wait(sv->poll, sv->events, -1);
+		if (r < 0)
+			return r;
+		while (rdy_events_next(sv->events, &e) == 1)
+			dispatch(sv, &e);
+		now = rdy__now_ns();
+		agents_tick(sv, now);
+		bouncer_tick(sv, now);
+		bouncer_flush(sv, now);
+		accept_update(sv, now);
+		if (sv->stopping && stop_step(sv, now))
+			return 0;
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor: one thread, one poll. It never has a client's descriptor in its table, never reads a
+ * session socket and never closes the last reference of one, so it can always go on and always exit.
+ */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agents.h"
+#include "bouncer.h"
+#include "child.h"
+#include "rate.h"
+#include "options.h"
+#include "ready/poll.h"
+#include "ready/timer.h"
+#include "runtime.h"
+
+/* Tokens in the poll: kind:8 | index:24 | generation:32. */
+enum token_kind {
+	TOKEN_LISTENER = 1,
+	TOKEN_SIGNALS,
+	TOKEN_TIMER,
+	TOKEN_BOUNCER,
+	TOKEN_CHILD,
+	TOKEN_CHANNEL,
+};
+#define TOKEN(kind, index, generation) \
+	((uint64_t)(kind) << 56 | (uint64_t)(index) << 32 | (uint32_t)(generation))
+
+struct supervisor {
+	const struct options *options;
+	struct runtime *runtime;
+	struct rdy_poll *poll;
+	struct rdy_events *events;
+	struct rdy_timer *timer; /* the next deadline of anything */
+	int64_t timer_set_ns;
+	int signals; /* signalfd */
+	struct children children;
+	struct agents agents;
+	struct bouncer bouncer;
+	struct rate rate;
+	bool listening;
+	int64_t listen_again_ns; /* accepting pauses until then; RDY__NEVER = it does not */
+	bool stopping, kill_sent;
+	int64_t stop_deadline_ns;
+};
+
+/* runtime and options are borrowed. Returns 0 or -errno; deinit is legal after either. */
+int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime);
+void supervisor_deinit(struct supervisor *sv);
+
+/* Serve until SIGINT or SIGTERM, then end everything. Returns 0, or -errno when the poll failed. */
+int supervisor_run(struct supervisor *sv);
+
+/* Descriptors that an agent keeps free, from the configuration. */
+uint32_t supervisor_fd_reserve(const struct conf *c);
+
+/* The listener is readable (accept.c). */
+void accept_clients(struct supervisor *sv);
+/* Watch the listener or not, as things are now (accept.c). */
+void accept_update(struct supervisor *sv, int64_t now_ns);
+
+#endif
