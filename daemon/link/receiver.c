@@ -36,6 +36,9 @@ static int receive(int sock, struct arrival *ret)
 
 	for (;;) {
 		r = rdy__recv_fds(sock, &ret->m, sizeof(ret->m), ret->fds, 0, &ret->got);
+		/* The sender ended with a DONE of ours unread; said once, what it had sent still comes. */
+		if (r == -ECONNRESET)
+			continue;
 		if (r != -EAGAIN)
 			return r;
 		r = wait_for(sock, POLLIN);

@@ -367,5 +367,28 @@ START_TEST(end_of_the_channel)
 }
 END_TEST
 
+/* An agent that ends may leave the closer's last answer unread; that is no fault of the closer's. */
+START_TEST(unread_answer)
+{
+	struct link_message m = {.type = LINK_DISPOSE, .n_fds = 1};
+	struct pollfd p = {.events = POLLIN};
+	int link[2], fd = eventfd(0, EFD_CLOEXEC), status;
+	pid_t closer;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, link), 0);
+	closer = run(READYD_CLOSER, link[1], -1);
+	rdy__fd_close(link[1]);
+	ck_assert_int_eq(rdy__send_fds(link[0], &m, sizeof(m), &fd, 1), 0);
+	m = (struct link_message){.type = LINK_GO};
+	ck_assert_int_eq(rdy__send_fds(link[0], &m, sizeof(m), NULL, 0), 0);
+	p.fd = link[0];
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	rdy__fd_close(link[0]);
+	ck_assert_int_eq(waitpid(closer, &status, 0), closer);
+	ck_assert_int_eq(status, 0);
+	rdy__fd_close(fd);
+}
+END_TEST
+
 UNIT_MAIN("agent/program", a_clients_day, kinds_in_the_sandbox, quotas_and_unanswered,
-	killed_in_the_middle, by_hand, end_of_the_channel)
+	killed_in_the_middle, by_hand, unread_answer, end_of_the_channel)
