@@ -183,6 +183,9 @@ int rdy_client_register(struct rdy_client *c, int fd, uint64_t token, uint32_t i
 	struct rdy__reg *reg;
 	int r;
 
+	/* Invariant: FORK-1: after fork every call but free answers -ECHILD.
+	 * Why: two processes that write to one session break it for both.
+	 * Test: tests/unit/client/events.c/after_fork */
 	if (!rdy__guard_ok(&c->guard))
 		return -ECHILD;
 	if (!settings_ok(interest, mode) || flags & ~RDY_CLIENT_KEEP || !ret_handle)

@@ -2,8 +2,8 @@
 /*
  * libready, the broker's client: a connection to readyd, which watches descriptors for this process.
  *
- * A client object belongs to one thread at a time. Calls that only queue a request never block and make no
- * system call until rdy_client_dispatch(), rdy_client_wait() or rdy_client_sync(); requests queued together
+ * A client object belongs to one thread at a time. Calls that only queue a request never block, and nothing
+ * is sent before rdy_client_dispatch(), rdy_client_wait() or rdy_client_sync(); requests queued together
  * travel together. When the connection is lost (the daemon restarted, its agent died) the library connects
  * again and hands every live registration over anew; readiness that is there is reported again, so nothing
  * is lost, but an event may come twice. Every event is a hint: a read or write may find EAGAIN.

@@ -36,7 +36,10 @@ static void unit_teardown(void)
 }
 
 /* UNIT_MAIN("base/fd", every_block_is_taken, ...) with cases written as START_TEST(name) ... END_TEST. */
-#define UNIT_MAIN(name, ...) \
+#define UNIT_MAIN(name, ...) UNIT_MAIN_WITH(name, unit_setup, unit_teardown, __VA_ARGS__)
+
+/* The same with a module's own fixture, which calls unit_setup() first and unit_teardown() last. */
+#define UNIT_MAIN_WITH(name, setup_fn, teardown_fn, ...) \
 	int main(void) \
 	{ \
 		const TTest *const unit_tests[] = {__VA_ARGS__}; \
@@ -45,7 +48,7 @@ static void unit_teardown(void)
 		SRunner *runner; \
 		int failed; \
 \
-		tcase_add_checked_fixture(tc, unit_setup, unit_teardown); \
+		tcase_add_checked_fixture(tc, setup_fn, teardown_fn); \
 		for (size_t i = 0; i < sizeof(unit_tests) / sizeof(unit_tests[0]); i++) \
 			tcase_add_test(tc, unit_tests[i]); \
 		suite_add_tcase(suite, tc); \
