@@ -69,7 +69,11 @@ int children_init(struct children *c)
 			log_three(what, "it is not in " READYD_LIBEXECDIR, "install readyd again");
 			return fd;
 		}
-		c->programs[i] = fd;
+		/* Not one of the numbers that a helper finds: those are overwritten before the exec. */
+		c->programs[i] = fcntl(fd, F_DUPFD_CLOEXEC, FD_ABOVE);
+		rdy__fd_close(fd);
+		if (c->programs[i] < 0)
+			return -EMFILE;
 	}
 	return 0;
 }
