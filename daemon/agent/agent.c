@@ -51,6 +51,21 @@ static void set_reserve(struct agent *a, uint32_t reserve)
 		&a->reserve, reserve > RESERVE_MIN ? reserve : RESERVE_MIN, memory_order_relaxed);
 }
 
+/* What is open now, before any client's descriptor, is in use for good. */
+static int count_descriptors(struct agent *a)
+{
+	DIR *d = opendir("/proc/self/fd");
+	uint32_t n = 0;
+
+	if (!d)
+		return -errno;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	quota_add(&a->descriptors, n - 1); /* less the directory's */
+	return 0;
+}
+
 int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
 	int take_link, pid_t supervisor)
 {
@@ -82,6 +97,8 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 			RDY_READABLE, RDY_LEVEL);
 	if (e == 0)
 		e = closer_watch(a);
+	if (e == 0)
+		e = count_descriptors(a);
 	return e;
 }
 
@@ -96,20 +113,10 @@ void agent_deinit(struct agent *a)
 	outbox_deinit(&a->outbox);
 }
 
-int agent_hello(struct agent *a)
+void agent_hello(struct agent *a)
 {
-	DIR *d = opendir("/proc/self/fd");
-	uint32_t n = 0;
-
-	if (!d)
-		return -errno;
-	for (struct dirent *e; (e = readdir(d));)
-		n += e->d_name[0] != '.';
-	closedir(d);
-	quota_add(&a->descriptors, n - 1); /* less the directory's */
 	outbox_say(a, CHANNEL_HELLO, 0);
 	closer_idle_check(a);
-	return 0;
 }
 
 bool agent_room(const struct agent *a)

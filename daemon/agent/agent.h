@@ -77,14 +77,14 @@ struct agent {
 
 /*
  * Start: config has come, channel and link are consumed on success and failure, supervisor is who listens
- * on readyd's sockets. Nothing is sent yet. Returns 0 or -errno; deinit is legal after either.
+ * on readyd's sockets. Counts the descriptors that are open. Nothing is sent yet. Returns 0 or -errno; deinit is legal after either.
  */
 int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
 	int take_link, pid_t supervisor);
 void agent_deinit(struct agent *a);
 
-/* Count what is open now (before any client's descriptor) and say HELLO. Returns 0 or -errno. */
-int agent_hello(struct agent *a);
+/* Say HELLO: ready to serve, sandboxed. */
+void agent_hello(struct agent *a);
 
 /* One round: wait up to timeout_ns (negative: for ever; less when work is left over), then do what is due. */
 void agent_round(struct agent *a, int64_t timeout_ns);

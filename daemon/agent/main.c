@@ -86,12 +86,10 @@ int main(int argc, char **argv)
 	e = agent_init(&agent, &config, CHANNEL_FD_SUPERVISOR, CHANNEL_FD_CLOSER, supervisor);
 	if (e < 0)
 		return die("setting up", e);
-	e = agent_hello(&agent);
-	if (e < 0)
-		return die("counting descriptors", e);
 	e = sandbox ? sandbox_enter(SANDBOX_AGENT) : 0;
 	if (e < 0)
 		return die("entering the sandbox", e);
+	agent_hello(&agent);
 	while (!agent.done)
 		agent_round(&agent, -1);
 	agent_deinit(&agent);
