@@ -191,6 +191,9 @@ static void take_refusal(struct agent *a, const struct channel_session *info, in
 	outbox_say(a, CHANNEL_TAKEN, info->session);
 	closer_take(
 		a, take_sock, answer, wire_make_error(answer, 0, info->error, info->detail, true));
+	/* While it was on its way the supervisor did not listen to a wish to end. */
+	a->idle_said = false;
+	closer_idle_check(a);
 }
 
 static void take_config(struct agent *a, const struct channel_config *config)

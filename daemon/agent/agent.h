@@ -77,7 +77,8 @@ struct agent {
 
 /*
  * Start: config has come, channel and link are consumed on success and failure, supervisor is who listens
- * on readyd's sockets. Counts the descriptors that are open. Nothing is sent yet. Returns 0 or -errno; deinit is legal after either.
+ * on readyd's sockets. Counts the descriptors that are open. Nothing is sent yet.
+ * Returns 0 or -errno; deinit is legal after either.
  */
 int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
 	int take_link, pid_t supervisor);

@@ -35,9 +35,12 @@ START_TEST(refusal)
 	};
 	struct wire_error_record e;
 	struct answer a;
+	struct channel_config config = rig_config();
 	int sv[2];
 
-	start();
+	config.idle_exit_ns = 20 * RDY__NS_PER_MS;
+	rig_start(&config);
+	rig_expect(CHANNEL_IDLE);
 	rig_pair(sv);
 	rig_send(&m, &sv[1], 1);
 	rdy__fd_close(sv[1]);
@@ -50,6 +53,7 @@ START_TEST(refusal)
 	ck_assert_uint_eq(e.detail, 32);
 	ck_assert(e.fatal);
 	rdy__fd_close(sv[0]);
+	rig_expect(CHANNEL_IDLE);
 	rig_stop();
 }
 END_TEST
