@@ -78,29 +78,44 @@ static size_t before_wait(struct rdy_poll *poll, struct rdy_events *ev, int64_t 
 	return n;
 }
 
+/* What a batch has beside descriptors. Returns the number of all its events. */
+__attribute__((noinline)) static size_t complete(
+	struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
+{
+	size_t n_wakers = 0;
+
+	if (atomic_load_explicit(&poll->hub->any, memory_order_acquire) || poll->wakers_left)
+		n_wakers = collect_wakers(poll, ev, n_fired);
+	if (poll->heap.n)
+		n_fired += rdy__timers_fire(poll, ev,
+			ev->capacity - rdy__events_left(ev) - n_wakers - n_fired, rdy__now_ns());
+	return rdy__events_left(ev) + n_wakers + n_fired;
+}
+
 /* One round. Returns the number of events, or -errno of the selector if there is none. */
 static int wait_once(
 	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns, bool *ret_stale)
 {
-	size_t n_fired = 0, n_wakers = 0;
+	size_t n_fired = 0, n;
 	int r = 0;
 
-	if (rdy__unlikely(poll->heap.n || poll->wakers_left))
+	/* The usual case: descriptors and nothing else. */
+	if (rdy__likely(!poll->heap.n && !poll->wakers_left)) {
+		r = poll->ops->wait(poll->selector, ev->selected, ev->capacity, timeout_ns);
+		accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
+		if (rdy__likely(ev->pos == ev->selected && r > 0 &&
+				!atomic_load_explicit(&poll->hub->any, memory_order_acquire)))
+			return r;
+	} else {
 		n_fired = before_wait(poll, ev, &timeout_ns);
-	if (rdy__likely(n_fired < ev->capacity))
-		r = poll->ops->wait(
-			poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
-	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
-	if (rdy__unlikely(atomic_load_explicit(&poll->hub->any, memory_order_acquire) ||
-			  poll->wakers_left))
-		n_wakers = collect_wakers(poll, ev, n_fired);
-	if (rdy__unlikely(poll->heap.n))
-		n_fired += rdy__timers_fire(poll, ev,
-			ev->capacity - rdy__events_left(ev) - n_wakers - n_fired, rdy__now_ns());
+		if (n_fired < ev->capacity)
+			r = poll->ops->wait(
+				poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
+		accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
+	}
+	n = complete(poll, ev, n_fired);
 	*ret_stale = r > 0;
-	if (rdy__events_left(ev) + n_wakers + n_fired > 0)
-		return (int)(rdy__events_left(ev) + n_wakers + n_fired);
-	return r < 0 ? r : 0;
+	return n > 0 ? (int)n : r < 0 ? r : 0;
 }
 
 static int wait_until(struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns)

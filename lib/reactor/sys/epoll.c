@@ -146,7 +146,10 @@ static int epoll_wait_(
 			return r;
 		s->no_pwait2 = true;
 	}
-	r = epoll_wait(s->fd, out, (int)n, rdy__ns_to_poll_ms(timeout_ns));
+	r = epoll_wait(s->fd, out, (int)n,
+		timeout_ns > 0	 ? rdy__ns_to_poll_ms(timeout_ns)
+		: timeout_ns < 0 ? -1
+				 : 0);
 	return r < 0 ? -errno : r;
 }
 
