@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one descriptor that others poll: an epoll descriptor over the socket, a counter that always is
- * readable and whose interest is switched (attention), and a timer. Costs nothing until it is asked for.
+ * The one descriptor that others poll: an epoll descriptor over the socket, a counter
+ * (attention: set while something waits in the library), and a timer. Costs nothing until it is asked for.
  * Owner: the client's thread.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -41,14 +43,32 @@ void rdy__client_poller_del_sock(struct rdy_client *c)
 static void update_attention(struct rdy_client *c, bool again)
 {
 	bool set = rdy__client_n_events(c) || c->read_more || rdy__client_can_send(c);
-	struct epoll_event e = {.events = set ? EPOLLIN : 0};
+	uint64_t count = 1;
 
 	if (set == c->attention_set && !(set && again))
 		return;
-	/* Changing the interest asks the counter anew and so makes an edge, also where nothing changed.
-	 * It cannot fail: the entry exists and nothing is allocated. */
-	(void)epoll_ctl(c->ep, EPOLL_CTL_MOD, c->attention, &e);
+	/* A write is an edge whatever the counter was. Changing the interest instead would be none while the
+	 * entry is still in the epoll set's list of what was ready. It cannot fail: the count stays small. */
+	if (set)
+		(void)!write(c->attention, &count, sizeof(count));
+	else
+		(void)!read(c->attention, &count, sizeof(count));
 	c->attention_set = set;
+}
+
+/* As long as the socket is full, the descriptor is readable when there is room again. */
+static void update_sock(struct rdy_client *c)
+{
+	struct epoll_event e = {.events = wanted_sock_events(c)};
+	struct pollfd p = {.fd = c->sock, .events = POLLOUT};
+
+	if (!c->sock_events || c->sock_events == e.events)
+		return;
+	(void)epoll_ctl(c->ep, EPOLL_CTL_MOD, c->sock, &e);
+	c->sock_events = e.events;
+	/* Room that came before the change may have made no edge. */
+	if (c->send_blocked && poll(&p, 1, 0) == 1 && p.revents & POLLOUT)
+		c->send_blocked = false;
 }
 
 static void update_timer(struct rdy_client *c)
@@ -71,12 +91,7 @@ void rdy__client_poller_update(struct rdy_client *c, bool again)
 {
 	if (rdy__likely(c->ep < 0))
 		return;
-	if (c->sock_events && c->sock_events != wanted_sock_events(c)) {
-		struct epoll_event e = {.events = wanted_sock_events(c)};
-
-		(void)epoll_ctl(c->ep, EPOLL_CTL_MOD, c->sock, &e);
-		c->sock_events = e.events;
-	}
+	update_sock(c);
 	update_timer(c);
 	update_attention(c, again);
 }
@@ -90,19 +105,19 @@ void rdy__client_poller_close(struct rdy_client *c)
 
 static int open_all(struct rdy_client *c)
 {
-	struct epoll_event off = {.events = 0}, on = {.events = EPOLLIN};
+	struct epoll_event in = {.events = EPOLLIN};
 
 	c->ep = epoll_create1(EPOLL_CLOEXEC);
 	if (c->ep < 0)
 		return -errno;
-	c->attention = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->attention = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (c->attention < 0)
 		return -errno;
 	c->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->timer < 0)
 		return -errno;
-	if (epoll_ctl(c->ep, EPOLL_CTL_ADD, c->attention, &off) < 0 ||
-		epoll_ctl(c->ep, EPOLL_CTL_ADD, c->timer, &on) < 0)
+	if (epoll_ctl(c->ep, EPOLL_CTL_ADD, c->attention, &in) < 0 ||
+		epoll_ctl(c->ep, EPOLL_CTL_ADD, c->timer, &in) < 0)
 		return -errno;
 	c->attention_set = false;
 	c->timer_at_ns = RDY__NEVER;
