@@ -114,21 +114,37 @@ static uint32_t encode(struct reactor *r, const struct session *s)
 	return n;
 }
 
+/* The first n of the ready queue went out: they leave it together. */
 static void delivered(struct session *s, uint32_t n)
 {
-	struct reactor *r = s->reactor;
+	struct registrations *all = &s->reactor->registrations;
+	uint32_t ended = REGISTRATION_NONE;
 
-	r->counters.frames++;
-	r->counters.events += n;
-	while (n--) {
-		uint32_t index = s->ready.head;
-		struct registration *reg = registrations_at(&r->registrations, index);
+	s->reactor->counters.frames++;
+	s->reactor->counters.events += n;
+	for (uint32_t i = s->ready.head; n--;) {
+		struct registration *reg = registrations_at(all, i);
+		uint32_t next = reg->ready_next;
 
-		registrations_unready(&r->registrations, &s->ready, index);
 		reg->seq++;
 		reg->pending = 0;
-		if (reg->flags & REGISTRATION_ENDED)
-			deliver_forget(s, index);
+		reg->flags &= (uint8_t)~REGISTRATION_READY;
+		if (reg->flags & REGISTRATION_ENDED) {
+			reg->ready_next = ended;
+			ended = i;
+		}
+		i = next;
+		s->ready.head = next;
+	}
+	if (s->ready.head == REGISTRATION_NONE)
+		s->ready.tail = REGISTRATION_NONE;
+	else
+		registrations_at(all, s->ready.head)->ready_prev = REGISTRATION_NONE;
+	while (ended != REGISTRATION_NONE) {
+		uint32_t i = ended;
+
+		ended = registrations_at(all, i)->ready_next;
+		deliver_forget(s, i);
 	}
 }
 

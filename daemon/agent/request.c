@@ -212,10 +212,14 @@ static void apply_modify(struct session *s, const struct wire_frame *f)
 	session_reply(s, WIRE_MODIFIED, f->header.serial, f->header.count);
 }
 
-/* No answer. Stale, unknown and needless ones are ignored: an event may have crossed it. */
+/*
+ * No answer, but one ERROR a frame if an id in it is none of the session's: it may have ended while this was
+ * on its way, or its client is mistaken. Stale and needless ones are ignored: an event may have crossed them.
+ */
 static void apply_rearm(struct session *s, const struct wire_frame *f)
 {
 	struct registrations *all = &s->reactor->registrations;
+	bool unknown = false;
 
 	for (uint32_t i = 0; i < f->header.count; i++) {
 		struct registration *reg;
@@ -224,6 +228,7 @@ static void apply_rearm(struct session *s, const struct wire_frame *f)
 
 		wire_get_rearm(f, i, &q);
 		reg = registrations_find(all, q.id, s->index, &index);
+		unknown |= !reg;
 		if (!reg || reg->mode != WIRE_ONESHOT || reg->seq != q.seq ||
 			reg->flags & (REGISTRATION_ARMED | REGISTRATION_READY | REGISTRATION_ENDED))
 			continue;
@@ -234,6 +239,10 @@ static void apply_rearm(struct session *s, const struct wire_frame *f)
 			return;
 		}
 	}
+	if (!unknown)
+		return;
+	wire_make_error(s->reactor->out, f->header.serial, WIRE_E_REGISTRATION_UNKNOWN, 0, false);
+	session_reply(s, WIRE_ERROR, f->header.serial, 1);
 }
 
 static void apply_deregister(struct session *s, const struct wire_frame *f)

@@ -218,10 +218,12 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 
 static void replace_closer(struct supervisor *sv, struct agent *agent)
 {
-	uint32_t max = agent->closer ? CLOSERS_STUCK_MAX : CLOSERS_DEAD_MAX;
+	/* Its end may not have been reaped yet: then it is dead all the same, and not stuck. */
+	bool stuck = agent->closer && !child_is_dead(agent->closer);
+	uint32_t max = stuck ? CLOSERS_STUCK_MAX : CLOSERS_DEAD_MAX;
 	int r;
 
-	log_line(LOG_P_WARNING, "closer=%s uid=%u replaced=%u", agent->closer ? "stuck" : "died",
+	log_line(LOG_P_WARNING, "closer=%s uid=%u replaced=%u", stuck ? "stuck" : "died",
 		(unsigned int)agent->uid, agent->closers_replaced);
 	child_kill(sv, rdy__steal(agent->closer));
 	if (agent->closers_replaced >= max) {

@@ -146,6 +146,20 @@ static inline void nothing_but_pong(int client)
 	ck_assert_uint_eq(wire_get_ping(&a.f), 77);
 }
 
+/* A REARM that names nothing of the session's: one ERROR, and the session goes on. */
+static inline void expect_rearm_refused(int client)
+{
+	struct wire_error_record e;
+	struct answer a;
+
+	rig_turn();
+	expect_type(client, WIRE_ERROR, &a);
+	wire_get_error(&a.f, &e);
+	ck_assert_uint_eq(e.error, WIRE_E_REGISTRATION_UNKNOWN);
+	ck_assert(!e.fatal);
+	nothing_but_pong(client);
+}
+
 static inline struct wire_event expect_event(int client)
 {
 	struct wire_event e;

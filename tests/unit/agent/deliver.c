@@ -212,7 +212,7 @@ START_TEST(not_theirs)
 	ck_assert_uint_eq(
 		do_modify(b, id, WIRE_READABLE, WIRE_ONESHOT, 0), WIRE_E_REGISTRATION_UNKNOWN);
 	say_rearm(b, id, 0);
-	nothing_but_pong(b);
+	expect_rearm_refused(b);
 	nothing_but_pong(a);
 	/* Nor is the other end of a session a thing to wait for: the agent's is known by its cookie. */
 	ck_assert_uint_eq(

@@ -384,7 +384,7 @@ START_TEST(tokens)
 	ck_assert_uint_ne(next, id);
 	ck_assert_int_eq(write(p[1], "x", 1), 1);
 	say_rearm(client, id, 0); /* the old one's name does nothing to the new one */
-	nothing_but_pong(client);
+	expect_rearm_refused(client);
 	ck_assert_uint_eq(do_deregister(client, id), WIRE_E_REGISTRATION_UNKNOWN);
 	say_rearm(client, next, 0);
 	ck_assert_uint_eq(expect_event(client).id, next);

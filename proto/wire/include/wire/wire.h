@@ -27,7 +27,7 @@
 
 #define WIRE_HEADER_BYTES 16u
 #define WIRE_FRAME_MAX 16384u	    /* longest frame a client may send */
-#define WIRE_EVENTS_MAX_BYTES 4096u /* longest EVENTS frame */
+#define WIRE_EVENTS_MAX_BYTES 8192u /* longest EVENTS frame */
 #define WIRE_BATCH_MAX 250u /* most registrations, and so descriptors, in one REGISTER frame */
 #define WIRE_NAME_BYTES 32u /* client name in HELLO, NUL padded, at most 31 printable ASCII bytes */
 #define WIRE_UNANSWERED_MAX \
