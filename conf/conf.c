@@ -10,7 +10,8 @@
 #include "parse.h"
 #include "schema.h"
 
-#define SHOWN_MAX 60 /* of what somebody typed, in a message */
+#define SHOWN_MAX 60   /* of what somebody typed, in a message */
+#define RANGE_BYTES 24 /* a number of 64 bits with a unit */
 
 static const struct conf_key *find(const char *key, size_t n)
 {
@@ -65,12 +66,23 @@ static const char *nearest(const char *key, size_t n)
 	return best;
 }
 
+/* What somebody typed, for a message: cut, and without what a terminal would obey. */
+static const char *shown(const char *text, size_t n, char buf[SHOWN_MAX + 1])
+{
+	size_t i;
+
+	for (i = 0; i < n && i < SHOWN_MAX; i++)
+		buf[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
+	buf[i] = 0;
+	return buf;
+}
+
 static int unknown(const char *key, size_t n, struct conf_error *e)
 {
 	const char *guess = nearest(key, n);
+	char buf[SHOWN_MAX + 1];
 
-	snprintf(e->what, sizeof(e->what), "unknown key '%.*s'",
-		(int)(n < SHOWN_MAX ? n : SHOWN_MAX), key);
+	snprintf(e->what, sizeof(e->what), "unknown key '%s'", shown(key, n, buf));
 	snprintf(e->why, sizeof(e->why), "there is no such key in this version");
 	if (guess)
 		snprintf(e->fix, sizeof(e->fix),
@@ -80,19 +92,33 @@ static int unknown(const char *key, size_t n, struct conf_error *e)
 	return -EINVAL;
 }
 
+static int out_of_range(const struct conf_key *k, struct conf_error *e)
+{
+	char min[RANGE_BYTES], max[RANGE_BYTES];
+
+	conf_format(k, k->min, min, sizeof(min));
+	conf_format(k, k->max, max, sizeof(max));
+	snprintf(e->why, sizeof(e->why), "it is out of range");
+	snprintf(e->fix, sizeof(e->fix), "from %s to %s; the default is %s", min, max, k->fallback);
+	return -EINVAL;
+}
+
 static int wrong(const struct conf_key *k, const char *value, int r, struct conf_error *e)
 {
-	snprintf(e->what, sizeof(e->what), "%s: '%.*s' is not allowed", k->key, SHOWN_MAX, value);
+	char buf[SHOWN_MAX + 1], meant[RANGE_BYTES];
+
+	snprintf(e->what, sizeof(e->what), "%s: '%s' is not allowed", k->key,
+		shown(value, strlen(value), buf));
 	if (r == -ERANGE)
-		snprintf(e->why, sizeof(e->why), "it is out of range%s",
-			k->type == CONF_DURATION ? " (in ns below)" : "");
-	else
-		snprintf(e->why, sizeof(e->why), "it is not %s", conf_form(k));
-	if (r == -ERANGE)
-		snprintf(e->fix, sizeof(e->fix), "from %llu to %llu; the default is %s",
-			(unsigned long long)k->min, (unsigned long long)k->max, k->fallback);
-	else
-		snprintf(e->fix, sizeof(e->fix), "for example %s=%s", k->key, k->fallback);
+		return out_of_range(k, e);
+	if (conf_with_unit(k, value, meant, sizeof(meant))) {
+		snprintf(e->why, sizeof(e->why), "it has no unit: it takes %s", conf_form(k));
+		snprintf(e->fix, sizeof(e->fix), "%s=%s", k->key, meant);
+		return -EINVAL;
+	}
+	snprintf(e->why, sizeof(e->why), "it takes %s%s", k->type == CONF_CHOICE ? "one of " : "",
+		conf_form(k));
+	snprintf(e->fix, sizeof(e->fix), "for example %s=%s", k->key, k->fallback);
 	return -EINVAL;
 }
 
@@ -185,8 +211,10 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 	const char *eq = strchr(pair, '=');
 
 	if (!eq) {
-		snprintf(ret_error->what, sizeof(ret_error->what), "'%.*s' sets nothing", SHOWN_MAX,
-			pair);
+		char buf[SHOWN_MAX + 1];
+
+		snprintf(ret_error->what, sizeof(ret_error->what), "'%s' sets nothing",
+			shown(pair, strlen(pair), buf));
 		snprintf(ret_error->why, sizeof(ret_error->why), "there is no '=' in it");
 		snprintf(ret_error->fix, sizeof(ret_error->fix), "for example limits.sessions=512");
 		return -EINVAL;
@@ -196,9 +224,17 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 
 bool conf_row(size_t i, struct conf_row *ret)
 {
+	char min[RANGE_BYTES], max[RANGE_BYTES];
+	const struct conf_key *k;
+
 	if (i >= conf_schema_n)
 		return false;
-	*ret = (struct conf_row){conf_schema[i].key, conf_form(&conf_schema[i]),
-		conf_schema[i].fallback, conf_schema[i].text};
+	k = &conf_schema[i];
+	*ret = (struct conf_row){k->key, conf_form(k), k->fallback, k->text, ""};
+	if (k->max) {
+		conf_format(k, k->min, min, sizeof(min));
+		conf_format(k, k->max, max, sizeof(max));
+		snprintf(ret->range, sizeof(ret->range), "%s..%s", min, max);
+	}
 	return true;
 }

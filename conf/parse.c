@@ -2,6 +2,7 @@
 #include "parse.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct unit {
@@ -130,6 +131,40 @@ int conf_parse(const struct conf_key *k, const char *text, uint64_t *ret)
 		return -ERANGE;
 	*ret = v;
 	return 0;
+}
+
+void conf_format(const struct conf_key *k, uint64_t value, char *buf, size_t n)
+{
+	const struct unit *units = k->type == CONF_DURATION  ? durations
+				   : k->type == CONF_SIZE    ? sizes
+				   : k->type == CONF_PERCENT ? percent
+							     : plain;
+	const struct unit *best = units;
+
+	if (k->type == CONF_MODE) {
+		snprintf(buf, n, "0%03llo", (unsigned long long)value);
+		return;
+	}
+	for (; value && units->name; units++)
+		if (value % units->factor == 0)
+			best = units;
+	snprintf(buf, n, "%llu%s", (unsigned long long)(value / best->factor), best->name);
+}
+
+bool conf_with_unit(const struct conf_key *k, const char *text, char *buf, size_t n)
+{
+	const char *end = text;
+	uint64_t v;
+
+	if (k->type != CONF_DURATION && k->type != CONF_SIZE && k->type != CONF_PERCENT)
+		return false;
+	if (digits(&end, 10, &v) < 0 || *end)
+		return false;
+	snprintf(buf, n, "%llu%s", (unsigned long long)v,
+		k->type == CONF_DURATION ? "s"
+		: k->type == CONF_SIZE	 ? "KiB"
+					 : "%");
+	return true;
 }
 
 const char *conf_form(const struct conf_key *k)

@@ -4,6 +4,7 @@
  * closed here. Refusals go to the uid's agent if it has one, else to the bouncer.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -76,23 +77,44 @@ static void take(struct supervisor *sv, int take_sock)
 	bouncer_refuse(sv, take_sock, e != WIRE_OK ? e : WIRE_E_AGENT_FAILED, detail);
 }
 
+/* A listener that stays ready would have us spin: it is left alone until something was freed, or a while. */
+static void pause_accepting(struct supervisor *sv, const char *why)
+{
+	log_line(LOG_P_WARNING, "accept=paused why=\"%s\" sessions=%u", why, sv->agents.n_sessions);
+	sv->listen_again_ns = rdy__deadline_ns(rdy__now_ns(), PAUSE_NS);
+}
+
+/* The kernel gives the lowest free number. */
+static bool is_low(const struct supervisor *sv)
+{
+	int fd = fcntl(sv->signals, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return true;
+	rdy__fd_close(fd);
+	return fd >= sv->fd_low;
+}
+
 void accept_clients(struct supervisor *sv)
 {
+	if (is_low(sv)) {
+		pause_accepting(sv, "descriptors are running out");
+		return;
+	}
 	for (uint32_t i = 0; i < ACCEPTS && !bouncer_overwhelmed(sv); i++) {
 		int sock = accept4(sv->runtime->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (sock >= 0) {
 			take(sv, sock);
+			if (sock >= sv->fd_low)
+				return; /* still readable: the next round pauses */
 			continue;
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
 		if (errno == EAGAIN)
 			return;
-		/* A listener that stays ready would have us spin: it is left alone for a while. */
-		log_line(LOG_P_WARNING, "accept=paused error=\"%s\" sessions=%u", strerror(errno),
-			sv->agents.n_sessions);
-		sv->listen_again_ns = rdy__deadline_ns(rdy__now_ns(), PAUSE_NS);
+		pause_accepting(sv, strerror(errno));
 		return;
 	}
 }

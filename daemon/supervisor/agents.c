@@ -16,14 +16,13 @@
 
 #define OWES_NS (2 * RDY__NS_PER_S)    /* an answer, the process's end after END */
 #define STARTS_NS (10 * RDY__NS_PER_S) /* the first word: a program may come from a slow disk */
-#define QUICK_NS (1 * RDY__NS_PER_S)   /* dying this soon after the start is a failure */
-#define PAUSE_NS (5 * RDY__NS_PER_S)   /* after too many of them */
 #define STUCK_MAX 3u		       /* wedged agents of a uid */
 
 void agents_init(struct agents *a)
 {
 	memset(a, 0, sizeof(*a));
 	rdy__list_init(&a->all);
+	failures_init(&a->failures);
 }
 
 struct agent *agents_find(const struct agents *a, uid_t uid)
@@ -64,46 +63,11 @@ static int take_slot(struct agents *a, uint32_t *ret)
 	return 0;
 }
 
-static struct failure *failure_of(struct agents *a, uid_t uid)
+static void note_failure(struct agents *a, uid_t uid)
 {
-	struct failure *oldest = &a->failures[0];
-
-	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++) {
-		if (a->failures[i].n && a->failures[i].uid == uid)
-			return &a->failures[i];
-		if (!a->failures[i].n || a->failures[i].until_ns < oldest->until_ns)
-			oldest = &a->failures[i];
-	}
-	*oldest = (struct failure){.uid = uid};
-	return oldest;
-}
-
-static void note_failure(struct agents *a, uid_t uid, int64_t now_ns)
-{
-	struct failure *f = failure_of(a, uid);
-
-	if (++f->n < AGENT_FAILURES_MAX) {
-		f->until_ns = now_ns;
-		return;
-	}
-	f->until_ns = rdy__deadline_ns(now_ns, PAUSE_NS);
-	log_line(LOG_P_ERROR, "agent=failing uid=%u pause=5s", (unsigned int)uid);
-}
-
-static bool is_failing(const struct agents *a, uid_t uid, int64_t now_ns)
-{
-	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++)
-		if (a->failures[i].n >= AGENT_FAILURES_MAX && a->failures[i].uid == uid)
-			return now_ns < a->failures[i].until_ns;
-	return false;
-}
-
-/* It has served: earlier failures are history. */
-void agents_worked(struct agents *a, uid_t uid)
-{
-	for (size_t i = 0; i < AGENT_FAILURES_KEPT; i++)
-		if (a->failures[i].n && a->failures[i].uid == uid)
-			a->failures[i] = (struct failure){0};
+	if (failures_note(&a->failures, uid, rdy__now_ns()))
+		log_line(LOG_P_ERROR, "agent=failing uid=%u pause=%ds", (unsigned int)uid,
+			FAILURES_PAUSE_S);
 }
 
 static void close_pair(int *pair)
@@ -204,7 +168,7 @@ static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
 		log_line(LOG_P_ERROR, "agent=failed uid=%u error=\"%s\"", (unsigned int)uid,
 			strerror(-r));
 		destroy(sv, agent);
-		note_failure(a, uid, rdy__now_ns());
+		note_failure(a, uid);
 		return r;
 	}
 	a->slots[agent->index] = agent;
@@ -236,7 +200,7 @@ enum wire_error agents_get(
 	}
 	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= STUCK_MAX)
 		return WIRE_E_UID_WEDGED;
-	if (is_failing(&sv->agents, uid, rdy__now_ns()))
+	if (failures_block(&sv->agents.failures, uid, rdy__now_ns()))
 		return WIRE_E_AGENT_FAILED;
 	if (count_serving(&sv->agents) >= sv->options->conf.limit_uids) {
 		*ret_detail = (uint32_t)sv->options->conf.limit_uids;
@@ -283,6 +247,8 @@ static void move_waiting(struct supervisor *sv, uid_t uid, struct rdy__list *wai
 			s->refuse != WIRE_OK ? s->detail : detail);
 		session_free(sv, s);
 	}
+	if (fresh)
+		channel_io_flush(sv, fresh);
 }
 
 void agents_lose(struct supervisor *sv, struct agent *agent)
@@ -296,8 +262,10 @@ void agents_lose(struct supervisor *sv, struct agent *agent)
 		rdy__list_append(&waiting, l);
 	shut_sessions(sv, &agent->handed);
 	shut_sessions(sv, &agent->serving);
-	if (agent->state != AGENT_ENDING && now - agent->started_at_ns < QUICK_NS)
-		note_failure(&sv->agents, uid, now);
+	if (now - agent->started_at_ns >= FAILURES_QUICK_NS && agent->state != AGENT_STARTING)
+		failures_forgive(&sv->agents.failures, uid);
+	else if (agent->state != AGENT_ENDING && !sv->stopping)
+		note_failure(&sv->agents, uid);
 	destroy(sv, agent);
 	move_waiting(sv, uid, &waiting);
 }

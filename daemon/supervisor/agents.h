@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "channel/channel.h"
 #include "child.h"
+#include "failures.h"
 #include "identity.h"
 #include "wire/wire.h"
 
@@ -59,16 +60,6 @@ struct session {
 	uint32_t detail;
 };
 
-#define AGENT_FAILURES_MAX 3u
-
-/* Quick deaths of a uid's agents, so that a broken one is not started for ever. */
-struct failure {
-	uid_t uid;
-	uint32_t n;
-	int64_t until_ns; /* no new agent before */
-};
-#define AGENT_FAILURES_KEPT 64u
-
 struct agents {
 	struct rdy__list all;
 	struct agent **slots;
@@ -76,7 +67,7 @@ struct agents {
 	uint32_t n_slots, n;
 	uint64_t last_session;
 	uint32_t n_sessions;
-	struct failure failures[AGENT_FAILURES_KEPT];
+	struct failures failures;
 };
 
 void agents_init(struct agents *a);
@@ -98,8 +89,6 @@ int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 
 /* The agent is dead, or as good as: its sessions' sockets are shut, it is freed. */
 void agents_lose(struct supervisor *sv, struct agent *agent);
-/* It has said HELLO. */
-void agents_worked(struct agents *a, uid_t uid);
 /* A fresh closer; *ret_link is the agent's end of the link to it. Returns 0 or -errno. */
 int agents_start_closer(struct supervisor *sv, struct agent *agent, int *ret_link);
 

@@ -102,6 +102,11 @@ void bouncer_close(struct supervisor *sv, int take_sock)
 	take(sv, take_sock, NULL, 0, true);
 }
 
+void bouncer_let_go(struct supervisor *sv, int take_sock)
+{
+	take(sv, take_sock, NULL, 0, false);
+}
+
 void bouncer_readable(struct supervisor *sv)
 {
 	if (link_sender_readable(&sv->bouncer.link) < 0) {

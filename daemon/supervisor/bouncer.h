@@ -30,6 +30,8 @@ void bouncer_deinit(struct supervisor *sv);
 void bouncer_refuse(struct supervisor *sv, int take_sock, enum wire_error error, uint32_t detail);
 /* Shut sock down and close it (consumed). */
 void bouncer_close(struct supervisor *sv, int take_sock);
+/* Close it (consumed), because that close may be the last one; somebody else still answers on it. */
+void bouncer_let_go(struct supervisor *sv, int take_sock);
 
 void bouncer_died(struct supervisor *sv);
 void bouncer_readable(struct supervisor *sv);

@@ -194,8 +194,11 @@ static bool taken(struct supervisor *sv, struct agent *agent, uint64_t number)
 	if (s->refuse == WIRE_OK) {
 		rdy__list_append(&agent->serving, &s->link);
 	} else {
-		/* The agent answers and its closer closes; whose close() is the last, nobody knows. */
-		bouncer_close(sv, rdy__steal_fd(&s->sock));
+		/*
+		 * The agent answers and its closer closes; whose close() is the last, nobody knows. Not shut:
+		 * the answer may still be on its way to the closer.
+		 */
+		bouncer_let_go(sv, rdy__steal_fd(&s->sock));
 		session_free(sv, s);
 	}
 	channel_io_flush(sv, agent);
@@ -213,6 +216,8 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 	/* Shut and drained by the agent: nothing is queued in it, so this cannot block. */
 	s->sock = rdy__fd_close(s->sock);
 	session_free(sv, s);
+	/* Accepting may have paused for want of a descriptor. */
+	sv->listen_again_ns = RDY__NEVER;
 	return true;
 }
 
@@ -256,10 +261,8 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 {
 	switch (m->type) {
 	case CHANNEL_HELLO:
-		if (agent->state == AGENT_STARTING) {
+		if (agent->state == AGENT_STARTING)
 			agent->state = AGENT_SERVING;
-			agents_worked(&sv->agents, agent->uid);
-		}
 		channel_io_flush(sv, agent);
 		return true;
 	case CHANNEL_TAKEN:
@@ -316,6 +319,11 @@ void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, ui
 			if (r != -EPIPE && r != -ECONNRESET)
 				log_line(LOG_P_ERROR, "agent=confused uid=%u",
 					(unsigned int)agent->uid);
+			else if (agent->state != AGENT_ENDING)
+				log_line(LOG_P_WARNING, "agent=died uid=%u pid=%d sessions=%u",
+					(unsigned int)agent->uid,
+					agent->process ? (int)agent->process->pid : 0,
+					agent->n_sessions);
 			agents_lose(sv, agent);
 			return;
 		}

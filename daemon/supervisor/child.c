@@ -156,8 +156,12 @@ static int spawn(
 	sigfillset(&set);
 	if (r == 0)
 		r = posix_spawnattr_setsigdefault(&attr, &set);
+	/* A group of its own: what a terminal sends to ours does not reach it. */
 	if (r == 0)
-		r = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+		r = posix_spawnattr_setpgroup(&attr, 0);
+	if (r == 0)
+		r = posix_spawnattr_setflags(&attr,
+			POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	if (r == 0)
 		r = posix_spawn(ret, program, &actions, &attr, argv, envp);
 	posix_spawnattr_destroy(&attr);
@@ -269,8 +273,14 @@ void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 	if (index >= c->n_slots || c->generations[index] != generation || !c->slots[index])
 		return;
 	child = c->slots[index];
-	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0) {
+		/* ECHILD: somebody else has reaped it. It is gone all the same, and its pidfd stays readable. */
+		if (errno != ECHILD)
+			return;
+		info = (siginfo_t){0};
+	} else if (info.si_pid == 0) {
 		return;
+	}
 	if (!child->killed && !sv->stopping)
 		log_line(info.si_code == CLD_EXITED && info.si_status == 0 ? LOG_P_DEBUG
 									   : LOG_P_WARNING,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define LINE_BYTES 512
 
@@ -15,25 +19,71 @@ void log_set_level(int priority)
 	level = priority;
 }
 
-void log_line(int priority, const char *format, ...)
+/* May this site say one more line in this second? */
+static bool may_say(struct log_site *site, int64_t now_ns)
+{
+	if (now_ns - site->since_ns >= RDY__NS_PER_S) {
+		site->since_ns = now_ns;
+		site->n = 0;
+	}
+	return site->n < LOG_SITE_LINES;
+}
+
+/*
+ * A pipe with room has room for a whole line, PIPE_BUF in pipe(7); only somebody else who fills it in this
+ * moment could hold us up. O_NONBLOCK is not ours to set: whoever started us has the same description.
+ */
+static bool has_room(void)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
+}
+
+static size_t append(char *line, size_t n, const char *format, va_list ap)
+{
+	/* The last byte is for the line's end. */
+	size_t room = LINE_BYTES - 1 - n;
+	int k = vsnprintf(line + n, room, format, ap);
+
+	if (k < 0)
+		return n;
+	return n + ((size_t)k < room ? (size_t)k : room - 1);
+}
+
+static size_t append_f(char *line, size_t n, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	n = append(line, n, format, ap);
+	va_end(ap);
+	return n;
+}
+
+void log_from(struct log_site *site, int priority, const char *format, ...)
 {
 	char line[LINE_BYTES];
 	size_t n = 0;
 	va_list ap;
-	int k;
 
 	if (priority > level)
 		return;
-	if (!isatty(STDERR_FILENO))
-		n = (size_t)snprintf(line, sizeof(line), "<%d>", priority);
-	n += (size_t)snprintf(line + n, sizeof(line) - n, "readyd: ");
-	va_start(ap, format);
-	k = vsnprintf(line + n, sizeof(line) - n - 1, format, ap);
-	va_end(ap);
-	if (k < 0)
+	if (!may_say(site, rdy__now_ns()) || !has_room()) {
+		site->lost++;
 		return;
-	n += (size_t)k < sizeof(line) - n - 1 ? (size_t)k : sizeof(line) - n - 2;
+	}
+	if (!isatty(STDERR_FILENO))
+		n = append_f(line, n, "<%d>", priority);
+	n = append_f(line, n, "readyd: ");
+	if (site->lost)
+		n = append_f(line, n, "lost=%u ", site->lost);
+	va_start(ap, format);
+	n = append(line, n, format, ap);
+	va_end(ap);
 	line[n++] = '\n';
+	site->n++;
+	site->lost = 0;
 	/* A log that cannot be written is nobody's fault here. */
 	(void)!write(STDERR_FILENO, line, n);
 }

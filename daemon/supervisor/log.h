@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Log lines on standard error, key=value, one write() each. With a `<N>` priority prefix where standard error
- * is no terminal (the service manager's journal reads it). Never blocks for long, never fails.
+ * is no terminal (the service manager's journal reads it). Never fails; a pipe that nobody empties loses
+ * lines instead of holding us up, and a site that has much to say is cut short. What was lost is counted.
  */
 #ifndef SUPERVISOR_LOG_H
 #define SUPERVISOR_LOG_H
+
+#include <stdint.h>
 
 /* syslog(3)'s priorities. */
 #define LOG_P_ERROR 3
@@ -13,9 +16,25 @@
 #define LOG_P_INFO 6
 #define LOG_P_DEBUG 7
 
+#define LOG_SITE_LINES 20u /* of one site per second */
+
+/* One place that logs: what it has said in this second. */
+struct log_site {
+	int64_t since_ns;
+	uint32_t n, lost;
+};
+
 /* Lines above this priority are not written. */
 void log_set_level(int priority);
-void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* log_line(priority, format, ...): each place has its own limit, so that clients cannot fill the log. */
+#define log_line(priority, ...) \
+	do { \
+		static struct log_site log_site_; \
+		log_from(&log_site_, priority, __VA_ARGS__); \
+	} while (0)
+void log_from(struct log_site *site, int priority, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* The three lines that a person gets who started us in vain: what, why, what to do. */
 void log_three(const char *what, const char *why, const char *fix);

@@ -19,7 +19,8 @@
 #include "runtime.h"
 #include "supervisor.h"
 
-#define OWN_FDS 64u /* besides sessions: listener, poll, channels, pidfds of a few */
+/* Of the supervisor itself, besides sessions and agents: what waits for the bouncer, and a few. */
+#define OWN_FDS 384u
 
 static const int priorities[] = {
 	[CONF_LOG_ERROR] = LOG_P_ERROR,
@@ -48,17 +49,21 @@ static int check_limits(const struct conf *c)
 	rlim_t agent = c->quota_registrations + 2 * c->quota_sessions + supervisor_fd_reserve(c);
 	rlim_t own = c->limit_sessions + 4 * c->limit_uids + OWN_FDS;
 	rlim_t need = agent > own ? agent : own;
-	char what[192], fix[192];
+	const char *key = agent > own ? "quota.default.registrations" : "limits.sessions";
+	char what[192], why[192], fix[192];
 
 	if (need <= have)
 		return -1;
-	snprintf(what, sizeof(what), "%s needs %llu descriptors but a process may open only %llu",
-		agent > own ? "quota.default.registrations" : "limits.sessions",
-		(unsigned long long)need, (unsigned long long)have);
-	snprintf(fix, sizeof(fix), "LimitNOFILE=%llu in the unit (or ulimit -Hn), or a smaller %s",
-		(unsigned long long)need,
-		agent > own ? "quota.default.registrations" : "limits.sessions");
-	log_three(what, "each registration and each session is a descriptor", fix);
+	snprintf(what, sizeof(what), "%s is %llu but %s may open only %llu descriptors", key,
+		(unsigned long long)(agent > own ? c->quota_registrations : c->limit_sessions),
+		agent > own ? "an agent" : "readyd", (unsigned long long)have);
+	snprintf(why, sizeof(why), "with %s it takes up to %llu",
+		agent > own ? "the sessions and the reserve" : "the agents and the reserve",
+		(unsigned long long)need);
+	snprintf(fix, sizeof(fix),
+		"LimitNOFILE=%llu in the unit (systemctl edit readyd), ulimit -Hn, or a smaller %s",
+		(unsigned long long)need, key);
+	log_three(what, why, fix);
 	return EXIT_CONFIG;
 }
 
@@ -125,6 +130,11 @@ static int serve(struct options *o, struct runtime *runtime, const struct drop_u
 		fail("starting", r);
 		goto out;
 	}
+	if (!o->conf.sandbox)
+		log_line(LOG_P_WARNING, "sandbox=off");
+	else if (!READYD_FILTER)
+		log_line(LOG_P_WARNING,
+			"sandbox=on filter=no why=\"this build has no system call filter\"");
 	say_ready(o, runtime);
 	r = supervisor_run(&sv);
 	status = r < 0 ? fail("waiting for events", r) : EXIT_SUCCESS;

@@ -39,7 +39,7 @@ static void help(void)
 	     "\n"
 	     "  --user             a private instance of yours, without root\n"
 	     "  --runtime-dir DIR  sockets and lock; default /run/readyd,\n"
-	     "                     with --user $XDG_RUNTIME_DIR/readyd\n"
+	     "                     with --user $XDG_RUNTIME_DIR/readyd, else /tmp/readyd-UID\n"
 	     "  -o KEY=VALUE       set a configuration key; may be repeated\n"
 	     "  --help-config      list the keys with their defaults, and exit\n"
 	     "  --check-config     say whether the configuration is good, and exit\n"
@@ -57,8 +57,8 @@ static void help_config(void)
 	struct conf_row row;
 
 	for (size_t i = 0; conf_row(i, &row); i++)
-		printf("%s = %s\n    %s\n    form: %s\n", row.key, row.fallback, row.text,
-			row.form);
+		printf("%s = %s\n    %s\n    form: %s%s%s\n", row.key, row.fallback, row.text,
+			row.form, row.range[0] ? "; range: " : "", row.range);
 }
 
 static int set(struct options *o, const char *pair)
@@ -116,9 +116,9 @@ static int default_runtime_dir(struct options *o)
 		snprintf(o->runtime_dir, sizeof(o->runtime_dir), "%s/readyd", xdg);
 		return -1;
 	}
-	log_three("cannot choose a runtime directory", "XDG_RUNTIME_DIR is not set",
-		"readyd --user --runtime-dir DIR");
-	return EXIT_FAILURE;
+	/* A fixed name in a place for all: who made it before us is found out when it is opened. */
+	snprintf(o->runtime_dir, sizeof(o->runtime_dir), "/tmp/readyd-%u", (unsigned int)geteuid());
+	return -1;
 }
 
 static int take(struct options *o, int option, const char *argument)

@@ -33,8 +33,9 @@ static int say(int error, const char *fix, const char *format, const char *path)
 static int open_dir(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group)
 {
 	struct stat st;
+	bool made = mkdir(r->dir_path, 0700) == 0;
 
-	if (mkdir(r->dir_path, o->user ? 0700 : 0755) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return say(-errno, o->user ? "readyd --user --runtime-dir DIR" : "readyd --user",
 			"cannot make the runtime directory %s", r->dir_path);
 	r->dir = open(r->dir_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -48,6 +49,9 @@ static int open_dir(struct runtime *r, const struct options *o, uid_t owner, gid
 			"it belongs to somebody else, or others may write to it", r->dir_path);
 		return -EPERM;
 	}
+	/* Everybody may come to the socket, whatever the umask says. */
+	if (made && !o->user && fchmod(r->dir, 0755) < 0)
+		return -errno;
 	if (geteuid() == 0 && owner != (uid_t)-1 && fchown(r->dir, owner, owner_group) < 0)
 		return say(-errno, "check the file system", "cannot give %s away", r->dir_path);
 	return 0;

@@ -2,8 +2,10 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 #include "log.h"
 
 #define EVENTS 64
+#define FD_KEPT 32
 #define STOP_NS (2 * RDY__NS_PER_S)	   /* agents end their sessions */
 #define STOP_KILLED_NS (RDY__NS_PER_S / 2) /* what was killed is reaped, if it can be */
 
@@ -33,11 +36,23 @@ static int open_signals(struct supervisor *sv)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	signal(SIGPIPE, SIG_IGN);
+	/* Who starts us may ignore it, and then the kernel reaps our children before we can. */
+	signal(SIGCHLD, SIG_DFL);
 	sv->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (sv->signals < 0)
 		return -errno;
 	return rdy_poll_register(
 		sv->poll, sv->signals, TOKEN(TOKEN_SIGNALS, 0, 0), RDY_READABLE, RDY_LEVEL);
+}
+
+/* Kept free for what is not a session: starting an agent takes a dozen for a moment. */
+static int fd_low(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return l.rlim_cur > 2 * FD_KEPT ? (int)l.rlim_cur - FD_KEPT : (int)l.rlim_cur;
 }
 
 int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime)
@@ -49,6 +64,7 @@ int supervisor_init(struct supervisor *sv, const struct options *options, struct
 	sv->runtime = runtime;
 	sv->listen_again_ns = RDY__NEVER;
 	sv->timer_set_ns = RDY__NEVER;
+	sv->fd_low = fd_low();
 	rate_init(&sv->rate, options->conf.quota_connects_per_s);
 	agents_init(&sv->agents);
 	r = rdy_poll_new(&po, &sv->poll);
@@ -85,6 +101,9 @@ static void stop(struct supervisor *sv, uint32_t signal)
 	log_line(LOG_P_NOTICE, "stopping signal=%u sessions=%u", signal, sv->agents.n_sessions);
 	sv->stopping = true;
 	sv->stop_deadline_ns = rdy__deadline_ns(rdy__now_ns(), STOP_NS);
+	accept_update(sv, rdy__now_ns());
+	/* Where the kernel lets strangers queue descriptors before accept(), closing it may block. */
+	bouncer_close(sv, rdy__steal_fd(&sv->runtime->listener));
 	agents_stop(sv);
 }
 

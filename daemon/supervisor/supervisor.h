@@ -43,6 +43,7 @@ struct supervisor {
 	struct bouncer bouncer;
 	struct rate rate;
 	bool listening;
+	int fd_low;		 /* a number this high says that descriptors are running out */
 	int64_t listen_again_ns; /* accepting pauses until then; RDY__NEVER = it does not */
 	bool stopping, kill_sent;
 	int64_t stop_deadline_ns;

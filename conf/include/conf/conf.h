@@ -57,6 +57,7 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 /* One row of the schema, for help and manual pages; false after the last. */
 struct conf_row {
 	const char *key, *form, *fallback, *text;
+	char range[64]; /* "10ms..1d"; empty where the form says it all */
 };
 bool conf_row(size_t i, struct conf_row *ret);
 
