@@ -77,7 +77,7 @@ static void refused(const char *part, char *const argv[])
 
 START_TEST(mistakes)
 {
-	REFUSED("did you mean 'wait'", "wiat", "a=3");
+	REFUSED("did you mean 'wait'", "wati", "a=3");
 	REFUSED("did you mean '--json'", "wait", "--jsno", "a=3");
 	REFUSED("no option '-x'", "wait", "-x", "a=3");
 	REFUSED("needs a value", "wait", "a=3", "--timeout");
@@ -228,7 +228,7 @@ START_TEST(help_texts)
 					      : strstr(buf, "\nExamples:\n  mkfifo"));
 		ck_assert_ptr_nonnull(strstr(buf, "\nExit codes: 0"));
 	}
-	ck_assert_int_eq(ctl_help(stderr, "wacth", &p), CTL_USAGE);
+	ck_assert_int_eq(ctl_help(stderr, "watcg", &p), CTL_USAGE);
 	ck_assert_ptr_nonnull(strstr(p.why, "watch"));
 }
 END_TEST

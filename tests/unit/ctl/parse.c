@@ -95,7 +95,7 @@ START_TEST(suggestions)
 {
 	static const char *const words[] = {"wait", "watch", "version", "help"};
 
-	ck_assert_str_eq(ctl_suggest("wiat", words, 4), "wait");
+	ck_assert_str_eq(ctl_suggest("wati", words, 4), "wait");
 	ck_assert_str_eq(ctl_suggest("wach", words, 4), "watch");
 	ck_assert_str_eq(ctl_suggest("versions", words, 4), "version");
 	ck_assert_ptr_null(ctl_suggest("park", words, 4));
