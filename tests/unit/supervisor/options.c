@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "capture.h"
+
+static struct options o;
+static struct capture out, err;
+
+/* Parse what stands after the program's name. */
+static int parse(const char *a, const char *b, const char *c)
+{
+	const char *argv[] = {"readyd", a, b, c, NULL};
+	int argc = 1, status;
+
+	while (argv[argc])
+		argc++;
+	optind = 0; /* start over, getopt(3) "NOTES" */
+	capture_start(&out, STDOUT_FILENO);
+	capture_start(&err, STDERR_FILENO);
+	status = options_parse(&o, argc, (char **)argv);
+	capture_end(&err);
+	capture_end(&out);
+	return status;
+}
+
+static void says_three(const char *what)
+{
+	ck_assert_msg(
+		strstr(err.text, what) && strstr(err.text, "  try: "), "it says: %s", err.text);
+	ck_assert_str_eq(out.text, "");
+}
+
+START_TEST(good)
+{
+	ck_assert_int_eq(parse(NULL, NULL, NULL), -1);
+	ck_assert(!o.user && !o.check_config);
+	ck_assert_int_eq(o.ready_fd, -1);
+	ck_assert_str_eq(o.runtime_dir, "/run/readyd");
+	ck_assert_int_eq(parse("-o", "limits.uids=3", "--check-config"), -1);
+	ck_assert_uint_eq(o.conf.limit_uids, 3);
+	ck_assert(o.check_config);
+	ck_assert_int_eq(parse("-olimits.uids=3", "-olimits.uids=4", NULL), -1);
+	ck_assert_uint_eq(o.conf.limit_uids, 4);
+	ck_assert_int_eq(parse("--runtime-dir=/x", "--user", NULL), -1);
+	ck_assert_str_eq(o.runtime_dir, "/x");
+	ck_assert(o.user);
+	ck_assert_str_eq(err.text, "");
+	ck_assert_str_eq(out.text, "");
+}
+END_TEST
+
+START_TEST(where_a_private_instance_is)
+{
+	char own[64];
+
+	setenv("XDG_RUNTIME_DIR", "/run/user/7", 1);
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_str_eq(o.runtime_dir, "/run/user/7/readyd");
+	/* The system instance does not look there. */
+	ck_assert_int_eq(parse(NULL, NULL, NULL), -1);
+	ck_assert_str_eq(o.runtime_dir, "/run/readyd");
+	snprintf(own, sizeof(own), "/tmp/readyd-%u", (unsigned int)geteuid());
+	setenv("XDG_RUNTIME_DIR", "relative", 1);
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_str_eq(o.runtime_dir, own);
+	unsetenv("XDG_RUNTIME_DIR");
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_str_eq(o.runtime_dir, own);
+}
+END_TEST
+
+START_TEST(bad_configuration)
+{
+	ck_assert_int_eq(parse("-o", "limits.uid=3", NULL), EXIT_CONFIG);
+	says_three("did you mean 'limits.uids'?");
+	ck_assert_int_eq(parse("-o", "agent.idle_exit=5", NULL), EXIT_CONFIG);
+	says_three("agent.idle_exit=5s");
+	ck_assert_int_eq(parse("-o", "x", NULL), EXIT_CONFIG);
+	says_three("'x' sets nothing");
+	ck_assert_int_eq(EXIT_CONFIG, 78);
+}
+END_TEST
+
+START_TEST(usage)
+{
+	char longest[CONF_PATH_BYTES + 1];
+
+	ck_assert_int_eq(parse("--nonsense", NULL, NULL), EXIT_USAGE);
+	says_three("nonsense");
+	ck_assert_int_eq(parse("-o", NULL, NULL), EXIT_USAGE);
+	says_three("argument");
+	ck_assert_int_eq(parse("word", NULL, NULL), EXIT_USAGE);
+	says_three("readyd takes no arguments");
+	ck_assert_int_eq(parse("--runtime-dir", "relative", NULL), EXIT_USAGE);
+	says_three("absolute path");
+	memset(longest, '/', sizeof(longest));
+	longest[CONF_PATH_BYTES] = 0;
+	ck_assert_int_eq(parse("--runtime-dir", longest, NULL), EXIT_USAGE);
+	ck_assert_int_eq(parse("--ready-fd", "", NULL), EXIT_USAGE);
+	ck_assert_int_eq(parse("--ready-fd", "1x", NULL), EXIT_USAGE);
+	ck_assert_int_eq(parse("--ready-fd", "-1", NULL), EXIT_USAGE);
+	ck_assert_int_eq(parse("--ready-fd", "99999999999999999999", NULL), EXIT_USAGE);
+	ck_assert_int_eq(parse("--ready-fd", "999", NULL), EXIT_USAGE);
+	says_three("--ready-fd takes an open descriptor's number");
+	ck_assert_int_eq(EXIT_USAGE, 2);
+}
+END_TEST
+
+START_TEST(help)
+{
+	struct conf_row row;
+
+	ck_assert_int_eq(parse("--help", NULL, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(out.text, "usage: readyd"));
+	ck_assert_int_eq(parse("--version", NULL, NULL), 0);
+	ck_assert_int_eq(strncmp(out.text, "readyd ", 7), 0);
+	ck_assert_int_eq(parse("--help-config", NULL, NULL), 0);
+	for (size_t i = 0; conf_row(i, &row); i++)
+		ck_assert_msg(strstr(out.text, row.key) && strstr(out.text, row.text),
+			"%s is not in the help", row.key);
+	ck_assert_ptr_nonnull(strstr(out.text, "range: 10ms..1d"));
+	ck_assert_str_eq(err.text, "");
+}
+END_TEST
+
+START_TEST(ready_fd)
+{
+	char number[16];
+	int p[2];
+
+	ck_assert_int_eq(pipe(p), 0);
+	snprintf(number, sizeof(number), "%d", p[1]);
+	ck_assert_int_eq(parse("--ready-fd", number, NULL), -1);
+	ck_assert_int_eq(o.ready_fd, p[1]);
+	/* No child of ours holds it open. */
+	ck_assert_int_eq(fcntl(p[1], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	rdy__fd_close(p[0]);
+	rdy__fd_close(p[1]);
+}
+END_TEST
+
+UNIT_MAIN("supervisor/options", good, where_a_private_instance_is, bad_configuration, usage, help,
+	ready_fd)
