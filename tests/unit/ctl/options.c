@@ -10,16 +10,16 @@
 #include "ready/types.h"
 #include "unit.h"
 
-#define PARSE(o, p, ...) parse(o, p, (char *const[]){"readyctl", __VA_ARGS__, NULL})
+#define PARSE(o, p, ...) parse(o, p, (const char *const[]){"readyctl", __VA_ARGS__, NULL})
 
-static int parse(struct ctl_options *o, struct ctl_problem *p, char *const argv[])
+static int parse(struct ctl_options *o, struct ctl_problem *p, const char *const argv[])
 {
 	int argc = 0;
 
 	while (argv[argc])
 		argc++;
 	*o = CTL_OPTIONS_NULL;
-	return ctl_options_parse(o, argc, argv, p);
+	return ctl_options_parse(o, argc, (char *const *)argv, p);
 }
 
 START_TEST(everything_at_once)
@@ -45,7 +45,7 @@ START_TEST(verbs)
 {
 	struct ctl_options o;
 	struct ctl_problem p;
-	char *const alone[] = {"readyctl", NULL};
+	const char *const alone[] = {"readyctl", NULL};
 
 	ck_assert_int_eq(parse(&o, &p, alone), 0);
 	ck_assert(o.verb == CTL_VERB_HELP && !o.help_for);
@@ -62,7 +62,7 @@ START_TEST(verbs)
 }
 END_TEST
 
-static void refused(const char *part, char *const argv[])
+static void refused(const char *part, const char *const argv[])
 {
 	struct ctl_options o;
 	struct ctl_problem p = {.exit = 0};
@@ -73,7 +73,7 @@ static void refused(const char *part, char *const argv[])
 	ck_assert(p.what[0] && p.why[0] && p.hint[0]);
 	ctl_options_deinit(&o);
 }
-#define REFUSED(part, ...) refused(part, (char *const[]){"readyctl", __VA_ARGS__, NULL, NULL})
+#define REFUSED(part, ...) refused(part, (const char *const[]){"readyctl", __VA_ARGS__, NULL, NULL})
 
 START_TEST(mistakes)
 {
