@@ -8,8 +8,6 @@
 #include "base/bytes.h"
 #include "wire/wire.h"
 
-/* Longest frame that an agent sends: a REGISTERED of a full batch, or EVENTS; far below WIRE_FRAME_MAX. */
-
 static void load_header(const uint8_t *buf, struct wire_header *h)
 {
 	h->length = rdy__load32(buf);
@@ -20,7 +18,7 @@ static void load_header(const uint8_t *buf, struct wire_header *h)
 	h->count = rdy__load32(buf + 12);
 }
 
-/* What both directions share: length, type, count, flags. types: bit 7 of the type. */
+/* What both directions share: length, type, count, flags. direction: bit 7 of the type. */
 static enum wire_error decode_header(const uint8_t *buf, size_t n_bytes, uint16_t direction,
 	struct wire_header *h, uint32_t *ret_detail)
 {
@@ -93,7 +91,7 @@ static enum wire_error check_request(
 	case WIRE_REGISTER:
 		if (h->count > WIRE_BATCH_MAX)
 			return WIRE_E_FRAME_MALFORMED;
-		/* fall through */
+		__attribute__((fallthrough));
 	case WIRE_MODIFY:
 	case WIRE_REARM:
 		return reserved_clear(p, h->count) ? WIRE_OK : WIRE_E_FRAME_MALFORMED;

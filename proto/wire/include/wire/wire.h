@@ -252,8 +252,8 @@ struct wire_frame {
 enum wire_error wire_decode_request(const uint8_t *buf, size_t n_bytes, size_t n_fds,
 	struct wire_frame *ret, uint32_t *ret_detail);
 
-/* The same for what an agent sends (n_fds must be 0). For clients; strict, but ignores unknown event flags
- * and unknown error codes, which a newer daemon may send. */
+/* The same for what an agent sends (n_fds must be 0). For clients; strict, but ignores reserved bytes of
+ * records, unknown event flags and unknown error codes, which a newer daemon may send. */
 enum wire_error wire_decode_reply(const uint8_t *buf, size_t n_bytes, size_t n_fds,
 	struct wire_frame *ret, uint32_t *ret_detail);
 
