@@ -39,7 +39,7 @@ static int start(struct supervisor *sv, int *ret_sock)
 
 int bouncer_init(struct supervisor *sv)
 {
-	int sock, r = start(sv, &sock);
+	int sock = -1, r = start(sv, &sock);
 
 	if (r < 0)
 		return r;
