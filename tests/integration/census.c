@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* See harness.h: what /proc says about the processes of an instance. */
+#include "harness.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define HELPER "readyd-"
+
+int count_fds(pid_t pid)
+{
+	char path[64];
+	DIR *d;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	if (!d)
+		return -1;
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static bool read_small(pid_t pid, const char *name, char *buf, size_t n_bytes)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, n_bytes - 1);
+	rdy__fd_close(fd);
+	buf[n > 0 ? n : 0] = 0;
+	return n >= 0;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char stat[512], *at;
+	int parent;
+
+	if (!read_small(pid, "stat", stat, sizeof(stat)))
+		return 0;
+	at = strrchr(stat, ')');
+	return at && sscanf(at + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* A helper's first argument is its name; that of one that is ending, however long it takes, is empty. */
+static bool has_name(pid_t pid, const char *name)
+{
+	char first[64];
+
+	return read_small(pid, "cmdline", first, sizeof(first)) &&
+	       strncmp(first, HELPER, strlen(HELPER)) == 0 &&
+	       strcmp(first + strlen(HELPER), name) == 0;
+}
+
+size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids, size_t n)
+{
+	pid_t parent = in->pidfd >= 0 ? in->pid : getpid();
+	DIR *d = opendir("/proc");
+	size_t found = 0;
+
+	need(d, "%s", strerror(errno));
+	for (struct dirent *e; found < n && (e = readdir(d));) {
+		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? (pid_t)atoi(e->d_name) : 0;
+
+		if (pid && parent_of(pid) == parent && !proc_is_one(pid) &&
+			(!name || has_name(pid, name)))
+			pids[found++] = pid;
+	}
+	closedir(d);
+	return found;
+}
+
+void wait_gone(pid_t pid)
+{
+	int64_t start = now_ns();
+
+	while (kill(pid, 0) == 0 || errno != ESRCH)
+		need(look_again(start), "process %d is still there", (int)pid);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	return *(const pid_t *)a - *(const pid_t *)b;
+}
+
+void census_take(const struct instance *in, struct census *ret)
+{
+	pid_t pids[32];
+	size_t n = instance_helpers(in, NULL, pids + 1, 31) + 1;
+
+	pids[0] = in->pid;
+	qsort(pids, n, sizeof(*pids), by_pid);
+	ret->n = n;
+	for (size_t i = 0; i < n; i++) {
+		ret->of[i].pid = pids[i];
+		ret->of[i].n_fds = count_fds(pids[i]);
+	}
+}
+
+static bool same(const struct census *a, const struct census *b)
+{
+	bool equal = a->n == b->n;
+
+	for (size_t i = 0; equal && i < a->n; i++)
+		equal = a->of[i].pid == b->of[i].pid && a->of[i].n_fds == b->of[i].n_fds;
+	return equal;
+}
+
+static void say(const struct census *c, char *text, size_t n_bytes)
+{
+	size_t n = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < c->n && n < n_bytes; i++)
+		n += (size_t)snprintf(
+			text + n, n_bytes - n, " %d:%d", (int)c->of[i].pid, c->of[i].n_fds);
+}
+
+void census_wait(const struct instance *in, const struct census *before)
+{
+	char was[256], is[256];
+	int64_t start = now_ns();
+	struct census c;
+
+	for (census_take(in, &c); !same(&c, before); census_take(in, &c)) {
+		if (look_again(start))
+			continue;
+		say(before, was, sizeof(was));
+		say(&c, is, sizeof(is));
+		need(false, "descriptors by process:%s before,%s after", was, is);
+	}
+}
+
+void census_settle(const struct instance *in, struct census *ret)
+{
+	int64_t start = now_ns();
+	struct census before;
+	int alike = 0;
+
+	census_take(in, &before);
+	while (alike < 5) {
+		need(look_again(start), "it does not come to rest");
+		census_take(in, ret);
+		alike = same(&before, ret) ? alike + 1 : 0;
+		before = *ret;
+	}
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* libready's client in these tests: what is expected of it, in one line each. */
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include <ready/client.h>
+
+#include "base/clock.h"
+#include "harness.h"
+
+#define PATIENCE_NS ((int64_t)PATIENCE_MS * RDY__NS_PER_MS)
+
+static inline struct rdy_client *client_open(const struct instance *in)
+{
+	const struct rdy_client_options o = {.size = sizeof(o),
+		.path = in->sock,
+		.name = "test",
+		.reply_within_ns = PATIENCE_NS};
+	struct rdy_client *c = NULL;
+	uint32_t error = 0;
+	int r = rdy_client_new(&o, PATIENCE_NS, &error, &c);
+
+	need(r == 0, "%d %s", r, rdy_client_error_name(error));
+	return c;
+}
+
+static inline void client_event(struct rdy_client *c, struct rdy_client_event *ret)
+{
+	need_int(rdy_client_wait(c, ret, 1, PATIENCE_NS), ==, 1);
+}
+
+static inline void client_sync(struct rdy_client *c)
+{
+	need_int(rdy_client_sync(c, PATIENCE_NS), ==, 0);
+}
+
+/* Whatever was asked for has been done, and there is no event of it. */
+static inline void client_no_event(struct rdy_client *c)
+{
+	struct rdy_client_event e;
+
+	client_sync(c);
+	need(rdy_client_next(c, &e) == 0, "an event: type %u ready %#x error %s", e.type, e.ready,
+		rdy_client_error_name(e.error));
+}
+
+#endif

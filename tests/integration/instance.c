@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* See harness.h: a private readyd, from its start to the last of its processes. */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+
+#define ARGS_MAX 48
+
+static void make_names(struct instance *in)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(in->dir, sizeof(in->dir), "%s/readyd-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	need(mkdtemp(in->dir), "%s: %s", in->dir, strerror(errno));
+	need(chmod(in->dir, 0755) == 0, "%s", strerror(errno));
+	snprintf(in->runtime, sizeof(in->runtime), "%s/run", in->dir);
+	snprintf(in->sock, sizeof(in->sock), "%s/session.sock", in->runtime);
+	snprintf(in->log, sizeof(in->log), "%s/log", in->dir);
+}
+
+static char *read_log(const struct instance *in)
+{
+	static char text[1 << 20];
+	int fd = open(in->log, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	rdy__fd_close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+bool instance_said(const struct instance *in, const char *text)
+{
+	return strstr(read_log(in), text);
+}
+
+static void run(const struct instance *in, char **args, int ready_fd)
+{
+	int log = open(in->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
+		_exit(120);
+	rdy__fd_close(log);
+	fcntl(ready_fd, F_SETFD, 0);
+	execv(READYD, args);
+	_exit(121);
+}
+
+static void remove_files(const struct instance *in)
+{
+	char path[128];
+
+	unlink(in->log);
+	unlink(in->sock);
+	snprintf(path, sizeof(path), "%s/lock", in->runtime);
+	unlink(path);
+	rmdir(in->runtime);
+	rmdir(in->dir);
+}
+
+/* A test has failed: nothing of it stays behind. */
+static struct instance *left_over;
+static int in_atexit;
+
+static void clean_up(void)
+{
+	if (!left_over || left_over->pid <= 0)
+		return;
+	kill(left_over->pid, SIGKILL);
+	waitpid(left_over->pid, NULL, 0);
+	remove_files(left_over);
+}
+
+void instance_start(struct instance *in, ...)
+{
+	char number[16], *args[ARGS_MAX];
+	struct pollfd p = {.events = POLLIN};
+	int ready[2];
+	size_t n = 0;
+	va_list ap;
+	char c = 0;
+
+	*in = (struct instance){.pidfd = -1};
+	make_names(in);
+	if (!in_atexit++)
+		atexit(clean_up);
+	left_over = in;
+	/* A sanitizer's runtime does not go with the filter: such a build has none. */
+	instance_expect(in, "sandbox=on filter=no");
+	/* What it leaves behind becomes ours, and is found. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	need(pipe2(ready, O_CLOEXEC) == 0, "%s", strerror(errno));
+	snprintf(number, sizeof(number), "%d", ready[1]);
+	args[n++] = (char *)READYD;
+	args[n++] = (char *)"--runtime-dir";
+	args[n++] = in->runtime;
+	args[n++] = (char *)"--ready-fd";
+	args[n++] = number;
+	if (harness_is_root()) {
+		args[n++] = (char *)"-ouser=daemon";
+		args[n++] = (char *)"-osockets.session.group=daemon";
+		args[n++] = (char *)"-osockets.session.mode=0666";
+	} else {
+		args[n++] = (char *)"--user";
+	}
+	va_start(ap, in);
+	for (char *option; (option = va_arg(ap, char *));) {
+		need_int(n, <, ARGS_MAX - 3);
+		args[n++] = (char *)"-o";
+		args[n++] = option;
+	}
+	va_end(ap);
+	args[n] = NULL;
+	fflush(stdout);
+	in->pid = fork();
+	need(in->pid >= 0, "%s", strerror(errno));
+	if (in->pid == 0)
+		run(in, args, ready[1]);
+	rdy__fd_close(ready[1]);
+	in->pidfd = pidfd_open(in->pid, 0);
+	p.fd = ready[0];
+	need(poll(&p, 1, PATIENCE_MS) == 1 && read(ready[0], &c, 1) == 1 && c == '\n',
+		"readyd does not start: %s", read_log(in));
+	rdy__fd_close(ready[0]);
+}
+
+void instance_expect(struct instance *in, const char *text)
+{
+	need_int(in->n_expects, <, INSTANCE_EXPECTS);
+	in->expects[in->n_expects++] = text;
+}
+
+/* Anything that is not "<5>" to "<7>", but for what was expected. */
+static const char *surprise(const struct instance *in)
+{
+	char *save = NULL;
+
+	for (char *line = strtok_r(read_log(in), "\n", &save); line;
+		line = strtok_r(NULL, "\n", &save)) {
+		bool good = line[0] == '<' && line[1] >= '5' && line[1] <= '7' && line[2] == '>';
+
+		for (size_t i = 0; i < in->n_expects && !good; i++)
+			good = strstr(line, in->expects[i]);
+		if (!good)
+			return line;
+	}
+	return NULL;
+}
+
+void instance_gone(struct instance *in)
+{
+	struct pollfd p = {.fd = in->pidfd, .events = POLLIN};
+	pid_t left[32];
+	int status = 0;
+	const char *line;
+	int64_t start;
+	size_t n;
+
+	need(poll(&p, 1, PATIENCE_MS) == 1, "readyd does not end: %s", read_log(in));
+	need_int(waitpid(in->pid, &status, 0), ==, in->pid);
+	in->pidfd = rdy__fd_close(in->pidfd);
+	start = now_ns();
+	/* Its helpers are ours now. */
+	while ((n = instance_helpers(in, NULL, left, 32)) > 0) {
+		for (size_t i = 0; i < n; i++)
+			waitpid(left[i], NULL, WNOHANG);
+		need(look_again(start), "%zu processes are left, one is %d: %s", n, (int)left[0],
+			read_log(in));
+	}
+	line = surprise(in);
+	need(!line, "readyd says: %s", line);
+	need(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "status %#x: %s",
+		(unsigned int)status, read_log(in));
+	remove_files(in);
+	need(access(in->dir, F_OK) < 0, "something is left in %s", in->dir);
+	in->pid = 0;
+	left_over = NULL;
+}
+
+void instance_stop(struct instance *in)
+{
+	need(pidfd_send_signal(in->pidfd, SIGTERM, NULL, 0) == 0, "%s: %s", strerror(errno),
+		read_log(in));
+	instance_gone(in);
+}
+
+pid_t instance_agent(const struct instance *in, uid_t uid)
+{
+	char mark[64], *at = read_log(in);
+	pid_t pids[64], agent = 0;
+	size_t n = instance_helpers(in, "agent", pids, 64);
+
+	snprintf(mark, sizeof(mark), "agent=started uid=%u pid=", (unsigned int)uid);
+	while ((at = strstr(at, mark))) {
+		pid_t pid = (pid_t)atoi(at += strlen(mark));
+
+		for (size_t i = 0; i < n; i++)
+			if (pids[i] == pid)
+				agent = pid;
+	}
+	return agent;
+}
+
+pid_t instance_wait_agent(const struct instance *in, uid_t uid)
+{
+	int64_t start = now_ns();
+	pid_t pid;
+
+	while (!(pid = instance_agent(in, uid)))
+		need(look_again(start), "no agent for uid %u: %s", (unsigned int)uid, read_log(in));
+	return pid;
+}
