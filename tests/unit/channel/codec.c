@@ -277,7 +277,11 @@ START_TEST(an_unknown_type_is_not_encoded)
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+#ifdef NDEBUG
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* no assertion */
+#else
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+#endif
 }
 END_TEST
 

@@ -564,7 +564,11 @@ START_TEST(the_end)
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+#ifdef NDEBUG
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* no assertion */
+#else
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+#endif
 
 	link_sender_deinit(&f.l, true);
 	ck_assert(is_open(fd)); /* left to the kernel */
