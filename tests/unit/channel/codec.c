@@ -278,7 +278,7 @@ START_TEST(an_unknown_type_is_not_encoded)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 #ifdef NDEBUG
-	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0); /* no assertion */
+	ck_assert(WIFSIGNALED(status)); /* no assertion, and no way on */
 #else
 	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 #endif
