@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAIRS_MAX 32
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void must(int holds)
@@ -52,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct conf c;
 
 	conf_init(&c);
-	while (size) {
+	for (int i = 0; size && i < PAIRS_MAX; i++) {
 		const uint8_t *end = memchr(data, '\n', size);
 		size_t n = end ? (size_t)(end - data) : size;
 		char *pair = malloc(n + 1);
