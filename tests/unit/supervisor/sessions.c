@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT */
+/* readyd itself: limits, and processes of its own that die or hang. */
+#include "daemon.h"
+
+static struct daemon d;
+
+static void setup(void)
+{
+	daemon_dir(&d);
+	unit_setup();
+}
+
+static void teardown(void)
+{
+	daemon_stop(&d);
+	daemon_dir_removed(&d);
+	unit_teardown();
+}
+
+#define START(...) daemon_start(&d, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Refused so, with that detail. */
+static void refused(const char *name, uint32_t want_detail)
+{
+	uint32_t detail = 0;
+	int fd = -1;
+	enum wire_error e = client_try(&d, &fd, &detail);
+
+	ck_assert_str_eq(wire_error_name(e), name);
+	ck_assert_uint_eq(detail, want_detail);
+}
+
+/* A session ends in its own time: the next one is welcome then. */
+static int open_in_the_end(void)
+{
+	uint32_t detail;
+	int fd = -1;
+
+	WAIT_FOR(client_try(&d, &fd, &detail) == WIRE_OK);
+	return fd;
+}
+
+START_TEST(sessions_of_a_user)
+{
+	int a, b;
+
+	START("quota.default.sessions=2", "quota.default.connects_per_s=100000");
+	a = client_open(&d);
+	b = client_open(&d);
+	for (int i = 0; i < 20; i++)
+		refused("QUOTA_SESSIONS", 2);
+	client_ping(a);
+	client_ping(b);
+	rdy__fd_close(a);
+	a = open_in_the_end();
+	refused("QUOTA_SESSIONS", 2);
+	client_ping(b);
+	rdy__fd_close(a);
+	rdy__fd_close(b);
+}
+END_TEST
+
+START_TEST(sessions_of_all)
+{
+	int a;
+
+	START("limits.sessions=1");
+	a = client_open(&d);
+	refused("LIMIT_SESSIONS", 1);
+	client_ping(a);
+	rdy__fd_close(a);
+	a = open_in_the_end();
+	rdy__fd_close(a);
+}
+END_TEST
+
+static int fds_of(pid_t pid)
+{
+	char path[64];
+	int n = -2; /* . and .. */
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* When the last agent has ended, readyd has the descriptors that it started with. */
+START_TEST(descriptors_come_back)
+{
+	int before, fds[60], n_welcome = 0;
+
+	START("quota.default.sessions=4", "quota.default.connects_per_s=100000",
+		"agent.idle_exit=10ms");
+	before = fds_of(d.pid);
+	if (before < 0) {
+		printf("# skipped: counting readyd's descriptors takes root\n");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		fds[i] = client_connect(&d);
+		client_say_hello(fds[i]);
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		struct wire_error_record e;
+
+		n_welcome += client_read(fds[i], &e) == WIRE_WELCOME;
+		if (i == 20)
+			kill(helper(&d, "readyd-agent"), SIGKILL);
+	}
+	ck_assert_int_ge(n_welcome, 1);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		rdy__fd_close(fds[i]);
+	WAIT_FOR(helpers(&d, "readyd-agent", NULL, 0) == 0);
+	WAIT_FOR(helpers(&d, "readyd-closer", NULL, 0) == 0);
+	WAIT_FOR(fds_of(d.pid) == before);
+}
+END_TEST
+
+START_TEST(connects_of_a_user)
+{
+	uint32_t detail = 0;
+	enum wire_error e = WIRE_OK;
+	int n = 0;
+
+	/* A burst of two, then one a second. */
+	START("quota.default.connects_per_s=1");
+	while (e == WIRE_OK && n < 20) {
+		int fd = -1;
+
+		e = client_try(&d, &fd, &detail);
+		n += e == WIRE_OK;
+		rdy__fd_close(fd);
+	}
+	ck_assert_str_eq(wire_error_name(e), "QUOTA_CONNECTS");
+	ck_assert_uint_eq(detail, 1);
+	ck_assert_int_ge(n, 2);
+	/* And again, when a token has come. */
+	rdy__fd_close(open_in_the_end());
+}
+END_TEST
+
+START_TEST(an_idle_agent_ends)
+{
+	pid_t first;
+	int a;
+
+	START("agent.idle_exit=10ms");
+	a = client_open(&d);
+	first = helper(&d, "readyd-agent");
+	client_ping(a);
+	rdy__fd_close(a);
+	WAIT_FOR(helpers(&d, "readyd-agent", NULL, 0) == 0);
+	WAIT_FOR(helpers(&d, "readyd-closer", NULL, 0) == 0);
+	ck_assert_int_eq(kill(first, 0), -1); /* reaped */
+	a = client_open(&d);
+	client_ping(a);
+	rdy__fd_close(a);
+}
+END_TEST
+
+/* The client sees the end at once; the next one has a fresh agent. */
+START_TEST(a_killed_agent)
+{
+	pid_t agent, closer;
+	int a, b;
+
+	START("limits.sessions=2");
+	a = client_open(&d);
+	b = client_open(&d);
+	agent = helper(&d, "readyd-agent");
+	closer = helper(&d, "readyd-closer");
+	kill(agent, SIGKILL);
+	client_sees_the_end(a);
+	client_sees_the_end(b);
+	rdy__fd_close(a);
+	/* b is not closed: its session has ended all the same, and counts no more. */
+	a = client_open(&d);
+	client_ping(a);
+	ck_assert_int_ne(helper(&d, "readyd-agent"), agent);
+	WAIT_FOR(kill(agent, 0) < 0 && kill(closer, 0) < 0);
+	WAIT_FOR(strstr(daemon_said(&d), "agent=died") || strstr(d.said, "child=agent"));
+	rdy__fd_close(a);
+	rdy__fd_close(b);
+}
+END_TEST
+
+/* It owes an answer and does not give it: killed, and its sessions end, also those it had taken. */
+START_TEST(a_wedged_agent)
+{
+	struct wire_error_record e;
+	pid_t agent;
+	int a, b;
+
+	START("limits.uids=1");
+	a = client_open(&d);
+	agent = helper(&d, "readyd-agent");
+	kill(agent, SIGSTOP);
+	b = client_connect(&d);
+	client_say_hello(b);
+	ck_assert_uint_eq(client_read(b, &e), 0);
+	client_sees_the_end(a);
+	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "agent=wedged"));
+	rdy__fd_close(a);
+	rdy__fd_close(b);
+	a = client_open(&d);
+	client_ping(a);
+	ck_assert_int_ne(helper(&d, "readyd-agent"), agent);
+	rdy__fd_close(a);
+}
+END_TEST
+
+/* It dies as it starts: who waits for it gets another one. */
+START_TEST(an_agent_that_dies_early)
+{
+	struct wire_error_record e = {0};
+	pid_t agent = 0;
+	int a;
+
+	START("log.level=debug");
+	a = client_connect(&d);
+	client_say_hello(a);
+	WAIT_FOR(helpers(&d, "readyd-agent", &agent, 1) >= 1);
+	kill(agent, SIGKILL);
+	/* WELCOME by the next one, or the end if the first had taken it already; never silence. */
+	client_read(a, &e);
+	rdy__fd_close(a);
+	WAIT_FOR(kill(agent, 0) < 0);
+	rdy__fd_close(client_open(&d));
+}
+END_TEST
+
+/* Agents that are killed as they start: the uid is refused for a while, by the bouncer. */
+static void until_agent_failed(void)
+{
+	uint32_t detail = 0;
+	enum wire_error e = WIRE_OK;
+
+	/* An agent that lived for a second does not count, which a slow machine may have some of. */
+	for (int i = 0; i < 40 && e == WIRE_OK; i++) {
+		int fd = -1;
+		pid_t agent;
+
+		e = client_try(&d, &fd, &detail);
+		if (e != WIRE_OK)
+			break;
+		agent = helper(&d, "readyd-agent");
+		kill(agent, SIGKILL);
+		client_sees_the_end(fd);
+		rdy__fd_close(fd);
+	}
+	ck_assert_str_eq(wire_error_name(e), "AGENT_FAILED");
+}
+
+START_TEST(agents_that_keep_dying)
+{
+	START("quota.default.connects_per_s=100");
+	until_agent_failed();
+	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "agent=failing"));
+	/* And after the pause it is tried again. */
+	rdy__fd_close(open_in_the_end());
+}
+END_TEST
+
+START_TEST(a_killed_closer)
+{
+	pid_t first;
+	int a;
+
+	START("log.level=debug");
+	a = client_open(&d);
+	first = helper(&d, "readyd-closer");
+	kill(first, SIGKILL);
+	WAIT_FOR(kill(first, 0) < 0 && helper(&d, "readyd-closer") != first);
+	client_ping(a);
+	rdy__fd_close(a);
+	/* The new one does its work: a session ends only when the closer has its socket. */
+	a = client_open(&d);
+	client_ping(a);
+	rdy__fd_close(a);
+}
+END_TEST
+
+START_TEST(a_killed_bouncer)
+{
+	pid_t first;
+
+	START("quota.default.connects_per_s=100");
+	first = helper(&d, "readyd-bouncer");
+	kill(first, SIGKILL);
+	WAIT_FOR(kill(first, 0) < 0);
+	until_agent_failed();
+	ck_assert_int_ne(helper(&d, "readyd-bouncer"), first);
+}
+END_TEST
+
+/* Stuck: it is killed, what it had ends, and another one takes over. */
+START_TEST(a_stuck_bouncer)
+{
+	struct wire_error_record e;
+	pid_t first;
+	int a;
+
+	START("quota.default.connects_per_s=100");
+	first = helper(&d, "readyd-bouncer");
+	until_agent_failed();
+	kill(first, SIGSTOP);
+	a = client_connect(&d);
+	client_sees_the_end(a);
+	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "bouncer=stuck"));
+	rdy__fd_close(a);
+	ck_assert_int_ne(helper(&d, "readyd-bouncer"), first);
+	/* It answers: refused for another while, or served. */
+	a = client_connect(&d);
+	client_say_hello(a);
+	ck_assert_uint_ne(client_read(a, &e), 0);
+	rdy__fd_close(a);
+}
+END_TEST
+
+static void ignore_children(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+}
+
+/* Who starts us may ignore SIGCHLD, and then the kernel would reap behind our back. */
+START_TEST(started_without_sigchld)
+{
+	pid_t agent;
+	int a;
+
+	daemon_start_with(&d, (const char *const[]){"--user", NULL}, ignore_children);
+	a = client_open(&d);
+	agent = helper(&d, "readyd-agent");
+	kill(agent, SIGKILL);
+	client_sees_the_end(a);
+	rdy__fd_close(a);
+	WAIT_FOR(kill(agent, 0) < 0);
+	a = client_open(&d);
+	client_ping(a);
+	rdy__fd_close(a);
+}
+END_TEST
+
+/* One who connects, says nothing and leaves, in every state of the agent. */
+START_TEST(clients_that_leave)
+{
+	int a;
+
+	START("quota.default.connects_per_s=100000", "quota.default.sessions=1000",
+		"agent.idle_exit=10ms");
+	for (int i = 0; i < 300; i++) {
+		a = client_connect(&d);
+		if (i % 3)
+			client_say_hello(a);
+		rdy__fd_close(a);
+	}
+	a = client_open(&d);
+	client_ping(a);
+	rdy__fd_close(a);
+}
+END_TEST
+
+UNIT_MAIN_WITH("supervisor/sessions", setup, teardown, sessions_of_a_user, sessions_of_all,
+	descriptors_come_back, connects_of_a_user, an_idle_agent_ends, a_killed_agent,
+	a_wedged_agent, an_agent_that_dies_early, agents_that_keep_dying, a_killed_closer,
+	a_killed_bouncer, a_stuck_bouncer, started_without_sigchld, clients_that_leave)
