@@ -53,6 +53,15 @@ static void exec_readyd(const struct bench_daemon *d, const char *const options[
 	_exit(127);
 }
 
+/* A benchmark that gives up must not leave a daemon behind. */
+static pid_t running, owner;
+
+static void stop_at_exit(void)
+{
+	if (running > 0 && getpid() == owner)
+		kill(running, SIGTERM);
+}
+
 void bench_daemon_start(struct bench_daemon *d, const char *const options[])
 {
 	struct pollfd p;
@@ -71,6 +80,10 @@ void bench_daemon_start(struct bench_daemon *d, const char *const options[])
 		bench_die("fork: %s", strerror(errno));
 	if (d->supervisor == 0)
 		exec_readyd(d, options, ready[1]);
+	if (!owner)
+		atexit(stop_at_exit);
+	owner = getpid();
+	running = d->supervisor;
 	close(ready[1]);
 	p = (struct pollfd){.fd = ready[0], .events = POLLIN};
 	if (poll(&p, 1, START_LIMIT_MS) != 1 || read(ready[0], &byte, 1) != 1)
@@ -89,6 +102,7 @@ void bench_daemon_stop(struct bench_daemon *d)
 
 	kill(d->supervisor, SIGTERM);
 	waitpid(d->supervisor, &status, 0);
+	running = 0;
 	nftw(d->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 

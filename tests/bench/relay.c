@@ -162,8 +162,12 @@ static void receiver_run(int sock)
 			}
 			n_have += n;
 		} else {
-			while (n_have)
-				close(have[--n_have]);
+			/* The sender has the same files: closing alone would leave them in the epoll. */
+			while (n_have--) {
+				epoll_ctl(ep, EPOLL_CTL_DEL, have[n_have], NULL);
+				close(have[n_have]);
+			}
+			n_have = 0;
 		}
 		if (send(sock, "k", 1, MSG_NOSIGNAL) != 1)
 			_exit(0);
