@@ -126,7 +126,7 @@ START_TEST(help)
 }
 END_TEST
 
-START_TEST(ready_fd)
+START_TEST(ready_fd, manual)
 {
 	char number[16];
 	int p[2];
@@ -142,5 +142,28 @@ START_TEST(ready_fd)
 }
 END_TEST
 
+/* readyd(8) has each key with its default, and no other one. */
+START_TEST(manual)
+{
+	static char page[65536];
+	struct conf_row row;
+	size_t n = 0, n_said = 0;
+	FILE *f = fopen(READYD_MAN, "re");
+
+	ck_assert_ptr_nonnull(f);
+	page[fread(page, 1, sizeof(page) - 1, f)] = 0;
+	fclose(f);
+	for (; conf_row(n, &row); n++) {
+		char item[256];
+
+		snprintf(item, sizeof(item), "\n.It Cm %s No = %s\n", row.key, row.fallback);
+		ck_assert_msg(strstr(page, item), "not in readyd(8): %s", item + 1);
+	}
+	for (const char *s = page; (s = strstr(s, "\n.It Cm ")); s++)
+		n_said++;
+	ck_assert_uint_eq(n_said, n);
+}
+END_TEST
+
 UNIT_MAIN("supervisor/options", good, where_a_private_instance_is, bad_configuration, usage, help,
-	ready_fd)
+	ready_fd, manual)
