@@ -126,7 +126,7 @@ START_TEST(help)
 }
 END_TEST
 
-START_TEST(ready_fd, manual)
+START_TEST(ready_fd)
 {
 	char number[16];
 	int p[2];
