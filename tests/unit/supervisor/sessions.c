@@ -286,6 +286,33 @@ START_TEST(a_killed_closer)
 }
 END_TEST
 
+/* Stuck: replaced once; after that closing waits, and everything else goes on. */
+START_TEST(a_stuck_closer)
+{
+	pid_t first, second = 0;
+	int a, b;
+
+	START("log.level=debug");
+	a = client_open(&d);
+	b = client_open(&d);
+	first = helper(&d, "readyd-closer");
+	kill(first, SIGSTOP);
+	rdy__fd_close(b); /* its socket has to be closed */
+	WAIT_FOR(helpers(&d, "readyd-closer", &second, 1) == 1 && second != first);
+	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "closer=stuck"));
+	client_ping(a);
+	kill(second, SIGSTOP);
+	rdy__fd_close(client_open(&d));
+	WAIT_FOR(strstr(daemon_said(&d), "closer=none"));
+	WAIT_FOR(kill(second, 0) < 0);
+	client_ping(a);
+	b = client_open(&d);
+	client_ping(b);
+	rdy__fd_close(a);
+	rdy__fd_close(b);
+}
+END_TEST
+
 START_TEST(a_killed_bouncer)
 {
 	pid_t first;
@@ -369,4 +396,5 @@ END_TEST
 UNIT_MAIN_WITH("supervisor/sessions", setup, teardown, sessions_of_a_user, sessions_of_all,
 	descriptors_come_back, connects_of_a_user, an_idle_agent_ends, a_killed_agent,
 	a_wedged_agent, an_agent_that_dies_early, agents_that_keep_dying, a_killed_closer,
-	a_killed_bouncer, a_stuck_bouncer, started_without_sigchld, clients_that_leave)
+	a_stuck_closer, a_killed_bouncer, a_stuck_bouncer, started_without_sigchld,
+	clients_that_leave)
