@@ -79,6 +79,8 @@ void instance_expect(struct instance *in, const char *text);
 void instance_stop(struct instance *in);
 /* The same, but something else has ended it. */
 void instance_gone(struct instance *in);
+/* A test has failed: its log is shown, and nothing of it stays behind. */
+void instance_abandon(void);
 bool instance_said(const struct instance *in, const char *text);
 
 /*

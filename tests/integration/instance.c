@@ -72,17 +72,19 @@ static void remove_files(const struct instance *in)
 	rmdir(in->dir);
 }
 
-/* A test has failed: nothing of it stays behind. */
 static struct instance *left_over;
-static int in_atexit;
 
-static void clean_up(void)
+void instance_abandon(void)
 {
 	if (!left_over || left_over->pid <= 0)
 		return;
+	fputs("# the log of readyd:\n", stdout);
+	for (char *line = strtok(read_log(left_over), "\n"); line; line = strtok(NULL, "\n"))
+		note("  %s", line);
 	kill(left_over->pid, SIGKILL);
 	waitpid(left_over->pid, NULL, 0);
 	remove_files(left_over);
+	left_over = NULL;
 }
 
 void instance_start(struct instance *in, ...)
@@ -96,8 +98,6 @@ void instance_start(struct instance *in, ...)
 
 	*in = (struct instance){.pidfd = -1};
 	make_names(in);
-	if (!in_atexit++)
-		atexit(clean_up);
 	left_over = in;
 	/* A sanitizer's runtime does not go with the filter: such a build has none. */
 	instance_expect(in, "sandbox=on filter=no");

@@ -63,6 +63,7 @@ void harness_fail(const char *file, int line, const char *what, const char *form
 		(void)!send(report_sock, text, strlen(text) + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		_exit(EXIT_FAILURE);
 	}
+	instance_abandon();
 	ck_abort_msg("%s", text + 1);
 }
 
@@ -166,9 +167,10 @@ static ssize_t hear(struct proc *p, char *message)
 	n = recv(p->sock, message, MESSAGE_MAX + 1, 0);
 	if (n > 1 && message[0] == kind_failed) {
 		message[n - 1] = 0;
-		if (report_sock < 0)
-			ck_abort_msg("in a client: %s", message + 1);
-		_exit(EXIT_FAILURE);
+		if (report_sock >= 0)
+			_exit(EXIT_FAILURE);
+		instance_abandon();
+		ck_abort_msg("in a client: %s", message + 1);
 	}
 	return n;
 }
