@@ -210,7 +210,7 @@ void receiver_register(struct receiver *r, const int *fds, size_t n, size_t batc
 	for (size_t i = 0; i < n; i += batch) {
 		size_t k = n - i < batch ? n - i : batch;
 		union control control = {0};
-		struct iovec iov = {"r", 1};
+		struct iovec iov = {(char[]){"r"}, 1};
 		struct msghdr m = {.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = control.bytes,
