@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAIRS_MAX 32
+#define PAIRS_MAX 20
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
