@@ -39,14 +39,14 @@ void closer_take(struct agent *a, int take_fd, const void *answer, size_t answer
  * It is silent or gone. From here on nothing is sent before a fresh one comes: the supervisor kills this
  * one, and a batch on its way to a dying closer could make our own close() the last.
  */
-static void stuck(struct agent *a, const char *how)
+static void lost(struct agent *a, uint32_t type, const char *how)
 {
 	if (a->closer_stuck)
 		return;
 	a->closer_stuck = true;
 	rdy_timer_clear(a->link_timer);
 	log_line(LOG_WARNING, "closer=%s pending=%zu", how, link_sender_pending(&a->link));
-	outbox_say(a, CHANNEL_CLOSER_STUCK, 0);
+	outbox_say(a, type, 0);
 }
 
 void closer_flush(struct agent *a)
@@ -61,7 +61,7 @@ void closer_flush(struct agent *a)
 	quota_release(&a->descriptors, (uint32_t)(before - a->link.n_queued));
 	if (e < 0) {
 		unwatch(a);
-		stuck(a, "gone");
+		lost(a, CHANNEL_CLOSER_GONE, "gone");
 	} else if (link_sender_stalled(&a->link)) {
 		rdy_timer_set(a->link_timer, rdy__deadline_ns(rdy__now_ns(), AGENT_LINK_RETRY_NS));
 	} else if (a->link.n_under_way) {
@@ -76,7 +76,7 @@ void closer_readable(struct agent *a)
 
 	if (e < 0) {
 		unwatch(a);
-		stuck(a, e == -EPIPE ? "gone" : "confused");
+		lost(a, CHANNEL_CLOSER_GONE, e == -EPIPE ? "gone" : "confused");
 	} else if (e == 1 && !a->closer_stuck) {
 		rdy_timer_clear(a->link_timer); /* closer_flush() sets it for the next batch */
 	}
@@ -87,7 +87,7 @@ void closer_timer(struct agent *a)
 	if (!a->link.n_under_way || a->link.go_owed)
 		return; /* a retry: closer_flush() does it at the end of the round */
 	if (rdy__now_ns() - a->link.sent_at_ns >= AGENT_CLOSER_SILENT_NS)
-		stuck(a, "stuck");
+		lost(a, CHANNEL_CLOSER_STUCK, "stuck");
 }
 
 void closer_replace(struct agent *a, int take_sock)

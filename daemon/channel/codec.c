@@ -33,6 +33,7 @@ static const struct rule rules[] = {
 	{CHANNEL_TAKEN, sizeof(uint64_t), 0, 0}, /* upward only the number travels */
 	{CHANNEL_SESSION_END, sizeof(uint64_t), 0, 0},
 	{CHANNEL_CLOSER_STUCK, 0, 0, 0},
+	{CHANNEL_CLOSER_GONE, 0, 0, 0},
 	{CHANNEL_IDLE, 0, 0, 0},
 };
 _Static_assert(offsetof(struct channel_session, session) == 0, "TAKEN carries the first field");

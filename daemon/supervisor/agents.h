@@ -35,7 +35,7 @@ struct agent {
 	int channel;
 	bool channel_full; /* WRITABLE is watched */
 	struct child *process, *closer;
-	uint32_t closers_replaced;
+	uint32_t closers_stuck, closers_gone; /* replaced so far */
 	int closer_end; /* our copy of the agent's end of the next closer's link, while it is to be sent */
 	int64_t started_at_ns, ending_at_ns;
 	int64_t retry_at_ns;	  /* the kernel would not take a message; 0 = none */

@@ -17,7 +17,8 @@
 #define MESSAGES 32u /* read per event, so that no agent has us for itself */
 #define RETRY_NS (20 * RDY__NS_PER_MS)
 #define CLOSERS_STUCK_MAX 1u  /* replaced once; then the agent keeps what it cannot close */
-#define CLOSERS_DEAD_MAX 100u /* killed by somebody, again and again */
+#define CLOSERS_GONE_MAX 100u /* killed by somebody, again and again */
+#define CLOSERS_LEFT_MAX 3u   /* killed ones that the kernel has not let go of */
 
 /* Returns 0 or -errno. */
 static int send_message(
@@ -221,22 +222,30 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 	return true;
 }
 
-static void replace_closer(struct supervisor *sv, struct agent *agent)
+/*
+ * Only the agent knows which: one whose link has ended may still be on its way out, or hang in its exit,
+ * so what the kernel says of the process tells nothing.
+ */
+static bool may_replace(const struct supervisor *sv, struct agent *agent, bool stuck)
 {
-	/* Its end may not have been reaped yet: then it is dead all the same, and not stuck. */
-	bool stuck = agent->closer && !child_is_dead(agent->closer);
-	uint32_t max = stuck ? CLOSERS_STUCK_MAX : CLOSERS_DEAD_MAX;
+	if (stuck)
+		return agent->closers_stuck++ < CLOSERS_STUCK_MAX;
+	return agent->closers_gone++ < CLOSERS_GONE_MAX &&
+	       children_stuck(&sv->children, CHILD_CLOSER, agent->uid) < CLOSERS_LEFT_MAX;
+}
+
+static void replace_closer(struct supervisor *sv, struct agent *agent, bool stuck)
+{
 	int r;
 
-	log_line(LOG_P_WARNING, "closer=%s uid=%u replaced=%u", stuck ? "stuck" : "died",
-		(unsigned int)agent->uid, agent->closers_replaced);
+	log_line(LOG_P_WARNING, "closer=%s uid=%u", stuck ? "stuck" : "died",
+		(unsigned int)agent->uid);
 	child_kill(sv, rdy__steal(agent->closer));
-	if (agent->closers_replaced >= max) {
+	if (!may_replace(sv, agent, stuck)) {
 		log_line(LOG_P_ERROR, "closer=none uid=%u effect=\"closing waits\"",
 			(unsigned int)agent->uid);
 		return;
 	}
-	agent->closers_replaced++;
 	agent->closer_end = rdy__fd_close(agent->closer_end);
 	r = agents_start_closer(sv, agent, &agent->closer_end);
 	if (r < 0) {
@@ -270,8 +279,9 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 	case CHANNEL_SESSION_END:
 		return session_ended(sv, agent, m->u.session.session);
 	case CHANNEL_CLOSER_STUCK:
+	case CHANNEL_CLOSER_GONE:
 		if (agent->state == AGENT_SERVING)
-			replace_closer(sv, agent);
+			replace_closer(sv, agent, m->type == CHANNEL_CLOSER_STUCK);
 		return true;
 	case CHANNEL_IDLE:
 		if (agent->state == AGENT_SERVING)

@@ -246,14 +246,6 @@ void child_kill(struct supervisor *sv, struct child *child)
 	child->killed = true;
 }
 
-bool child_is_dead(const struct child *child)
-{
-	siginfo_t info = {0};
-
-	return waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-	       info.si_pid != 0;
-}
-
 static void forget(struct supervisor *sv, struct child *child)
 {
 	rdy_poll_deregister(sv->poll, child->pidfd);

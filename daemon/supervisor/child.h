@@ -54,9 +54,6 @@ int child_start(struct supervisor *sv, enum child_kind kind, uid_t uid, const in
 /* SIGKILL. The child is nobody's from here on and is reaped when the kernel lets it go. NULL is allowed. */
 void child_kill(struct supervisor *sv, struct child *child);
 
-/* Has it ended, though it is not reaped yet? */
-bool child_is_dead(const struct child *child);
-
 /* A pidfd is readable: reap, and tell the owner. Token's index and generation. */
 void child_event(struct supervisor *sv, uint32_t index, uint32_t generation);
 

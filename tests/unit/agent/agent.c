@@ -177,7 +177,7 @@ START_TEST(closer_is_gone)
 	ck_assert_int_eq(kill(rig.closer, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(rig.closer, &status, 0), rig.closer);
 	ck_assert_uint_eq(do_deregister(client, do_register(client, fd, 1, WIRE_EDGE, 0)), 0);
-	rig_expect(CHANNEL_CLOSER_STUCK);
+	rig_expect(CHANNEL_CLOSER_GONE);
 	nothing_but_pong(client);
 	fresh_closer();
 	leave(client);

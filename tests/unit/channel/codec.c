@@ -35,7 +35,7 @@ static const struct channel_session session = {
 static const struct channel_session refusal = {
 	.session = 9, .uid = 1000, .gid = 100, .pid = 0, .error = 12, .detail = 7};
 
-#define N_SAMPLES 10
+#define N_SAMPLES 11
 
 static size_t samples(struct sample *s)
 {
@@ -49,6 +49,7 @@ static size_t samples(struct sample *s)
 		{{CHANNEL_TAKEN, 0, {.session = {.session = 5}}}, 16, 0, 0},
 		{{CHANNEL_SESSION_END, 0, {.session = {.session = UINT64_MAX}}}, 16, 0, 0},
 		{{CHANNEL_CLOSER_STUCK, 0, {{0}}}, 8, 0, 0},
+		{{CHANNEL_CLOSER_GONE, 0, {{0}}}, 8, 0, 0},
 		{{CHANNEL_IDLE, 0, {{0}}}, 8, 0, 0},
 	};
 

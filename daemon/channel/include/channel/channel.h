@@ -33,6 +33,7 @@ enum channel_type {
 	CHANNEL_TAKEN = 33, /* SESSION or REFUSE number `session` has an owner: a credit returns */
 	CHANNEL_SESSION_END = 34,  /* the agent has let go of it: either side may close its copy */
 	CHANNEL_CLOSER_STUCK = 35, /* the closer has not answered for 2 s */
+	CHANNEL_CLOSER_GONE = 37,  /* the closer has ended, or speaks nonsense */
 	CHANNEL_IDLE = 36,	   /* no sessions for idle_exit: asks for CHANNEL_END */
 };
 
