@@ -73,7 +73,7 @@ START_TEST(stops_by_ctrl_c)
 END_TEST
 
 /* What does not answer does not keep it from stopping. */
-START_TEST(stops_over_a_stuck_agent)
+START_TEST(stops_over_the_stuck)
 {
 	int64_t before;
 	pid_t agent;
@@ -83,6 +83,7 @@ START_TEST(stops_over_a_stuck_agent)
 	a = client_open(&d);
 	agent = helper(&d, "readyd-agent");
 	kill(agent, SIGSTOP);
+	kill(helper(&d, "readyd-bouncer"), SIGSTOP);
 	before = rdy__now_ns();
 	daemon_stop(&d);
 	ck_assert_int_ge(rdy__now_ns() - before, 2 * RDY__NS_PER_S - 10 * RDY__NS_PER_MS);
@@ -272,6 +273,15 @@ static void check_dropped(pid_t pid, const struct passwd *user)
 	ck_assert_str_eq(text, "1");
 }
 
+/* Groups that root may have and the user must not. */
+static void with_groups(void)
+{
+	const gid_t groups[] = {0, 7, 8};
+
+	if (setgroups(3, groups))
+		_exit(126);
+}
+
 START_TEST(system_instance)
 {
 	const struct passwd *user = getpwnam("daemon");
@@ -287,7 +297,7 @@ START_TEST(system_instance)
 	daemon_start_with(&d,
 		(const char *const[]){"user=daemon", "sockets.session.mode=0666",
 			"sockets.session.group=daemon", "limits.uids=2", NULL},
-		NULL);
+		with_groups);
 	check_dropped(d.pid, user);
 	ck_assert_int_eq(stat(d.dir, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0755);
@@ -313,6 +323,6 @@ START_TEST(system_instance)
 }
 END_TEST
 
-UNIT_MAIN_WITH("supervisor/program", setup, teardown, serves, stops_by_ctrl_c,
-	stops_over_a_stuck_agent, killed_then_started_again, second_of_two, bad_configuration,
-	not_root, no_such_user, system_instance)
+UNIT_MAIN_WITH("supervisor/program", setup, teardown, serves, stops_by_ctrl_c, stops_over_the_stuck,
+	killed_then_started_again, second_of_two, bad_configuration, not_root, no_such_user,
+	system_instance)

@@ -358,10 +358,13 @@ static void ignore_children(void)
 /* Who starts us may ignore SIGCHLD, and then the kernel would reap behind our back. */
 START_TEST(started_without_sigchld)
 {
+	char ignored[32];
 	pid_t agent;
 	int a;
 
 	daemon_start_with(&d, (const char *const[]){"--user", NULL}, ignore_children);
+	ck_assert(status_of(d.pid, "SigIgn", ignored, sizeof(ignored)));
+	ck_assert_uint_eq(strtoull(ignored, NULL, 16) & 1u << (SIGCHLD - 1), 0);
 	a = client_open(&d);
 	agent = helper(&d, "readyd-agent");
 	kill(agent, SIGKILL);
