@@ -200,6 +200,14 @@ static inline bool status_of(pid_t pid, const char *field, char *ret, size_t n)
 	return found;
 }
 
+/* Ended; whoever has become its parent may not have reaped it (process 1 of a container). */
+static inline bool is_gone(pid_t pid)
+{
+	char state[32];
+
+	return !status_of(pid, "State", state, sizeof(state)) || *state == 'Z';
+}
+
 /* Its living children of a name ("readyd-agent"); returns how many, the first n in pids. */
 static inline size_t helpers(const struct daemon *d, const char *name, pid_t *pids, size_t n)
 {
@@ -230,6 +238,15 @@ static inline pid_t helper(const struct daemon *d, const char *name)
 	pid_t pid = 0;
 
 	WAIT_FOR(helpers(d, name, &pid, 1) == 1);
+	return pid;
+}
+
+/* The same, and it is another one than before. */
+static inline pid_t other_helper(const struct daemon *d, const char *name, pid_t before)
+{
+	pid_t pid = 0;
+
+	WAIT_FOR(helpers(d, name, &pid, 1) == 1 && pid != before);
 	return pid;
 }
 

@@ -106,7 +106,7 @@ START_TEST(killed_then_started_again)
 	ck_assert_int_eq(daemon_wait(&d), 1000 + SIGKILL);
 	/* Its helpers end by themselves; they are nobody's children that we could wait for. */
 	for (int i = 0; i < 3; i++)
-		WAIT_FOR(kill(pids[i], 0) < 0);
+		WAIT_FOR(is_gone(pids[i]));
 	client_sees_the_end(a);
 	rdy__fd_close(a);
 	daemon_start(&d, NULL);

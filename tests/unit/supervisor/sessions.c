@@ -12,7 +12,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	daemon_stop(&d);
+	if (d.pid > 0)
+		daemon_stop(&d);
 	daemon_dir_removed(&d);
 	unit_teardown();
 }
@@ -182,7 +183,7 @@ START_TEST(a_killed_agent)
 	/* b is not closed: its session has ended all the same, and counts no more. */
 	a = client_open(&d);
 	client_ping(a);
-	ck_assert_int_ne(helper(&d, "readyd-agent"), agent);
+	other_helper(&d, "readyd-agent", agent);
 	WAIT_FOR(kill(agent, 0) < 0 && kill(closer, 0) < 0);
 	WAIT_FOR(strstr(daemon_said(&d), "agent=died") || strstr(d.said, "child=agent"));
 	rdy__fd_close(a);
@@ -210,7 +211,7 @@ START_TEST(a_wedged_agent)
 	rdy__fd_close(b);
 	a = client_open(&d);
 	client_ping(a);
-	ck_assert_int_ne(helper(&d, "readyd-agent"), agent);
+	other_helper(&d, "readyd-agent", agent);
 	rdy__fd_close(a);
 }
 END_TEST
@@ -276,7 +277,7 @@ START_TEST(a_killed_closer)
 	a = client_open(&d);
 	first = helper(&d, "readyd-closer");
 	kill(first, SIGKILL);
-	WAIT_FOR(kill(first, 0) < 0 && helper(&d, "readyd-closer") != first);
+	other_helper(&d, "readyd-closer", first);
 	client_ping(a);
 	rdy__fd_close(a);
 	/* The new one does its work: a session ends only when the closer has its socket. */
@@ -289,7 +290,7 @@ END_TEST
 /* Stuck: replaced once; after that closing waits, and everything else goes on. */
 START_TEST(a_stuck_closer)
 {
-	pid_t first, second = 0;
+	pid_t first, second;
 	int a, b;
 
 	START("log.level=debug");
@@ -298,7 +299,7 @@ START_TEST(a_stuck_closer)
 	first = helper(&d, "readyd-closer");
 	kill(first, SIGSTOP);
 	rdy__fd_close(b); /* its socket has to be closed */
-	WAIT_FOR(helpers(&d, "readyd-closer", &second, 1) == 1 && second != first);
+	second = other_helper(&d, "readyd-closer", first);
 	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "closer=stuck"));
 	client_ping(a);
 	kill(second, SIGSTOP);
@@ -322,7 +323,7 @@ START_TEST(a_killed_bouncer)
 	kill(first, SIGKILL);
 	WAIT_FOR(kill(first, 0) < 0);
 	until_agent_failed();
-	ck_assert_int_ne(helper(&d, "readyd-bouncer"), first);
+	other_helper(&d, "readyd-bouncer", first);
 }
 END_TEST
 
@@ -341,7 +342,7 @@ START_TEST(a_stuck_bouncer)
 	client_sees_the_end(a);
 	ck_assert_ptr_nonnull(strstr(daemon_said(&d), "bouncer=stuck"));
 	rdy__fd_close(a);
-	ck_assert_int_ne(helper(&d, "readyd-bouncer"), first);
+	other_helper(&d, "readyd-bouncer", first);
 	/* It answers: refused for another while, or served. */
 	a = client_connect(&d);
 	client_say_hello(a);
@@ -377,6 +378,114 @@ START_TEST(started_without_sigchld)
 }
 END_TEST
 
+/*
+ * A process that sits in splice(2) from a silent socket into a pipe, and so holds the pipe's lock: whoever
+ * has the pipe's last read end cannot even exit. Returns it; *ret_read_end is ours.
+ */
+static pid_t start_splicer(int *ret_read_end)
+{
+	int p[2], silent[2], ready[2];
+	char byte, state[32];
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(p, O_CLOEXEC), 0);
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, silent), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		close(p[0]);
+		(void)!write(ready[1], "x", 1);
+		(void)!splice(silent[0], NULL, p[1], NULL, 4096, 0);
+		_exit(1);
+	}
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	rdy__fd_close(ready[0]);
+	rdy__fd_close(ready[1]);
+	rdy__fd_close(silent[0]);
+	rdy__fd_close(silent[1]);
+	rdy__fd_close(p[1]);
+	WAIT_FOR(status_of(pid, "State", state, sizeof(state)) && *state == 'S');
+	*ret_read_end = p[0];
+	return pid;
+}
+
+static void register_pipe(int session, int fd)
+{
+	const struct wire_register q = {
+		.cookie = 1, .interest = WIRE_READABLE, .mode = WIRE_ONESHOT};
+	struct wire_error_record e;
+	uint8_t buf[64];
+
+	wire_put_register(buf, 0, &q);
+	ck_assert_int_eq(
+		rdy__send_fds(session, buf, wire_put_header(buf, WIRE_REGISTER, 2, 1), &fd, 1), 0);
+	ck_assert_uint_eq(client_read(session, &e), WIRE_REGISTERED);
+}
+
+/* Three agents that the kernel does not let go: the uid is refused until one has gone. */
+START_TEST(agents_stuck_in_the_kernel)
+{
+	pid_t splicers[3], agents[3];
+	int a, b;
+
+	START("quota.default.connects_per_s=100");
+	for (int i = 0; i < 3; i++) {
+		int read_end;
+
+		splicers[i] = start_splicer(&read_end);
+		a = client_open(&d);
+		register_pipe(a, read_end);
+		/* The agent has the last one. */
+		rdy__fd_close(read_end);
+		/* Those before are still there: the kernel does not let them go. */
+		ck_assert_uint_eq(helpers(&d, "readyd-agent", agents, 3), (size_t)i + 1);
+		for (int k = 0; k <= i; k++)
+			kill(agents[k], SIGKILL);
+		/*
+		 * Its channel may stay open as long as it does, and it owes nothing: that it is wedged is
+		 * found when it does not take the next session.
+		 */
+		b = client_connect(&d);
+		client_sees_the_end(b);
+		client_sees_the_end(a);
+		rdy__fd_close(b);
+		rdy__fd_close(a);
+	}
+	refused("UID_WEDGED", 0);
+	for (int i = 0; i < 3; i++) {
+		kill(splicers[i], SIGKILL);
+		ck_assert_int_eq(waitpid(splicers[i], NULL, 0), splicers[i]);
+	}
+	rdy__fd_close(open_in_the_end());
+}
+END_TEST
+
+/* An agent that cannot even exit does not keep readyd from it. */
+START_TEST(stops_over_an_agent_stuck_in_the_kernel)
+{
+	pid_t splicer, agent;
+	int a, read_end;
+
+	START("log.level=debug");
+	splicer = start_splicer(&read_end);
+	a = client_open(&d);
+	register_pipe(a, read_end);
+	rdy__fd_close(read_end);
+	agent = helper(&d, "readyd-agent");
+	kill(agent, SIGKILL);
+	kill(d.pid, SIGTERM);
+	ck_assert_int_eq(daemon_wait(&d), 0);
+	ck_assert_ptr_nonnull(strstr(d.said, "stopped=yes stuck=1"));
+	client_sees_the_end(a);
+	rdy__fd_close(a);
+	ck_assert(!is_gone(agent));
+	kill(splicer, SIGKILL);
+	ck_assert_int_eq(waitpid(splicer, NULL, 0), splicer);
+	WAIT_FOR(is_gone(agent));
+}
+END_TEST
+
 /* One who connects, says nothing and leaves, in every state of the agent. */
 START_TEST(clients_that_leave)
 {
@@ -400,4 +509,4 @@ UNIT_MAIN_WITH("supervisor/sessions", setup, teardown, sessions_of_a_user, sessi
 	descriptors_come_back, connects_of_a_user, an_idle_agent_ends, a_killed_agent,
 	a_wedged_agent, an_agent_that_dies_early, agents_that_keep_dying, a_killed_closer,
 	a_stuck_closer, a_killed_bouncer, a_stuck_bouncer, started_without_sigchld,
-	clients_that_leave)
+	agents_stuck_in_the_kernel, stops_over_an_agent_stuck_in_the_kernel, clients_that_leave)
