@@ -77,12 +77,35 @@ size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids
 	for (struct dirent *e; found < n && (e = readdir(d));) {
 		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? (pid_t)atoi(e->d_name) : 0;
 
-		if (pid && parent_of(pid) == parent && !proc_is_one(pid) &&
+		if (pid && parent_of(pid) == parent && !proc_is_ours(pid) &&
 			(!name || has_name(pid, name)))
 			pids[found++] = pid;
 	}
 	closedir(d);
 	return found;
+}
+
+/* Its memory is gone, but it is no zombie yet. The state it sleeps in tells nothing more. */
+static bool is_ending(pid_t pid)
+{
+	char text[512], *at;
+
+	if (read_small(pid, "cmdline", text, sizeof(text)) && text[0])
+		return false;
+	if (!read_small(pid, "stat", text, sizeof(text)))
+		return false;
+	at = strrchr(text, ')');
+	return at && strncmp(at, ") Z", 3) != 0;
+}
+
+size_t instance_ending(const struct instance *in)
+{
+	pid_t pids[32];
+	size_t n = instance_helpers(in, NULL, pids, 32), stuck = 0;
+
+	for (size_t i = 0; i < n; i++)
+		stuck += is_ending(pids[i]);
+	return stuck;
 }
 
 void wait_gone(pid_t pid)

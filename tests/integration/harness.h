@@ -70,6 +70,7 @@ struct instance {
  * up to a NULL.
  */
 void instance_start(struct instance *in, ...) __attribute__((sentinel));
+void instance_start_with(struct instance *in, const char *const *options, size_t n);
 /* This in a line of its log is no surprise. The text is borrowed. */
 void instance_expect(struct instance *in, const char *text);
 /*
@@ -77,10 +78,14 @@ void instance_expect(struct instance *in, const char *text);
  * expected and no sanitizer's report.
  */
 void instance_stop(struct instance *in);
-/* The same, but something else has ended it. */
+/* The first half of it, up to readyd's own end. */
+void instance_terminate(struct instance *in);
+/* The second half: it has ended, or something else ends it. */
 void instance_gone(struct instance *in);
 /* A test has failed: its log is shown, and nothing of it stays behind. */
 void instance_abandon(void);
+/* All that it has logged; static. */
+char *instance_log(const struct instance *in);
 bool instance_said(const struct instance *in, const char *text);
 
 /*
@@ -88,6 +93,8 @@ bool instance_said(const struct instance *in, const char *text);
  * every process that it left). Fills up to n, returns how many.
  */
 size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids, size_t n);
+/* How many processes under it are about to end, which takes no time unless something in the kernel does. */
+size_t instance_ending(const struct instance *in);
 /* The agent that serves this user now, 0 = none. */
 pid_t instance_agent(const struct instance *in, uid_t uid);
 pid_t instance_wait_agent(const struct instance *in, uid_t uid);
@@ -128,8 +135,10 @@ bool proc_waits(const struct proc *p, int timeout_ms);
 void proc_end(struct proc *p);
 /* SIGKILL and wait. */
 void proc_kill(struct proc *p);
-/* Is this a process of proc_start() that has not ended? */
-bool proc_is_one(pid_t pid);
+/* Is this a process that the test itself has started, and that has not ended? */
+bool proc_is_ours(pid_t pid);
+void proc_started(pid_t pid);
+void proc_ended(pid_t pid);
 
 /* ---- raw frames ---- */
 

@@ -18,7 +18,7 @@
 
 #include "base/fd.h"
 
-#define ARGS_MAX 48
+#define OPTIONS_MAX 16u
 
 static void make_names(struct instance *in)
 {
@@ -32,7 +32,7 @@ static void make_names(struct instance *in)
 	snprintf(in->log, sizeof(in->log), "%s/log", in->dir);
 }
 
-static char *read_log(const struct instance *in)
+char *instance_log(const struct instance *in)
 {
 	static char text[1 << 20];
 	int fd = open(in->log, O_RDONLY | O_CLOEXEC);
@@ -45,12 +45,12 @@ static char *read_log(const struct instance *in)
 
 bool instance_said(const struct instance *in, const char *text)
 {
-	return strstr(read_log(in), text);
+	return strstr(instance_log(in), text);
 }
 
 static void run(const struct instance *in, char **args, int ready_fd)
 {
-	int log = open(in->log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	int log = open(in->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 
 	if (log < 0 || dup2(log, STDERR_FILENO) < 0)
 		_exit(120);
@@ -72,35 +72,67 @@ static void remove_files(const struct instance *in)
 	rmdir(in->dir);
 }
 
-static struct instance *left_over;
+#define RUNNING_MAX 4
+
+static struct instance *running[RUNNING_MAX];
+
+static void set_running(struct instance *was, struct instance *is)
+{
+	size_t i = 0;
+
+	while (i < RUNNING_MAX && running[i] != was)
+		i++;
+	need_int(i, <, RUNNING_MAX);
+	running[i] = is;
+}
 
 void instance_abandon(void)
 {
-	if (!left_over || left_over->pid <= 0)
-		return;
-	fputs("# the log of readyd:\n", stdout);
-	for (char *line = strtok(read_log(left_over), "\n"); line; line = strtok(NULL, "\n"))
-		note("  %s", line);
-	kill(left_over->pid, SIGKILL);
-	waitpid(left_over->pid, NULL, 0);
-	remove_files(left_over);
-	left_over = NULL;
+	for (size_t i = 0; i < RUNNING_MAX; i++) {
+		struct instance *in = running[i];
+
+		if (!in || in->pid <= 0)
+			continue;
+		running[i] = NULL;
+		puts("# the log of readyd:");
+		for (char *line = strtok(instance_log(in), "\n"); line; line = strtok(NULL, "\n"))
+			note("  %s", line);
+		kill(in->pid, SIGKILL);
+		waitpid(in->pid, NULL, 0);
+		remove_files(in);
+	}
 }
 
 void instance_start(struct instance *in, ...)
 {
-	char number[16], *args[ARGS_MAX];
+	const char *options[OPTIONS_MAX];
+	size_t n = 0;
+	va_list ap;
+
+	va_start(ap, in);
+	for (const char *option; (option = va_arg(ap, const char *));) {
+		need_int(n, <, OPTIONS_MAX);
+		options[n++] = option;
+	}
+	va_end(ap);
+	instance_start_with(in, options, n);
+}
+
+void instance_start_with(struct instance *in, const char *const *options, size_t n_options)
+{
+	char number[16], *args[2 * OPTIONS_MAX + 12];
 	struct pollfd p = {.events = POLLIN};
 	int ready[2];
 	size_t n = 0;
-	va_list ap;
 	char c = 0;
 
 	*in = (struct instance){.pidfd = -1};
 	make_names(in);
-	left_over = in;
+	set_running(NULL, in);
 	/* A sanitizer's runtime does not go with the filter: such a build has none. */
 	instance_expect(in, "sandbox=on filter=no");
+	/* Nor with a process that nobody may trace: its search for leaks sometimes says this, and goes on. */
+	instance_expect(in, "Unable to get registers from thread");
 	/* What it leaves behind becomes ours, and is found. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	need(pipe2(ready, O_CLOEXEC) == 0, "%s", strerror(errno));
@@ -117,24 +149,23 @@ void instance_start(struct instance *in, ...)
 	} else {
 		args[n++] = (char *)"--user";
 	}
-	va_start(ap, in);
-	for (char *option; (option = va_arg(ap, char *));) {
-		need_int(n, <, ARGS_MAX - 3);
+	need_int(n_options, <=, OPTIONS_MAX);
+	for (size_t i = 0; i < n_options; i++) {
 		args[n++] = (char *)"-o";
-		args[n++] = option;
+		args[n++] = (char *)options[i];
 	}
-	va_end(ap);
 	args[n] = NULL;
 	fflush(stdout);
 	in->pid = fork();
 	need(in->pid >= 0, "%s", strerror(errno));
 	if (in->pid == 0)
 		run(in, args, ready[1]);
+	proc_started(in->pid);
 	rdy__fd_close(ready[1]);
 	in->pidfd = pidfd_open(in->pid, 0);
 	p.fd = ready[0];
 	need(poll(&p, 1, PATIENCE_MS) == 1 && read(ready[0], &c, 1) == 1 && c == '\n',
-		"readyd does not start: %s", read_log(in));
+		"readyd does not start: %s", instance_log(in));
 	rdy__fd_close(ready[0]);
 }
 
@@ -149,7 +180,7 @@ static const char *surprise(const struct instance *in)
 {
 	char *save = NULL;
 
-	for (char *line = strtok_r(read_log(in), "\n", &save); line;
+	for (char *line = strtok_r(instance_log(in), "\n", &save); line;
 		line = strtok_r(NULL, "\n", &save)) {
 		bool good = line[0] == '<' && line[1] >= '5' && line[1] <= '7' && line[2] == '>';
 
@@ -161,17 +192,31 @@ static const char *surprise(const struct instance *in)
 	return NULL;
 }
 
-void instance_gone(struct instance *in)
+static void wait_end(struct instance *in)
 {
 	struct pollfd p = {.fd = in->pidfd, .events = POLLIN};
+
+	need(poll(&p, 1, PATIENCE_MS) == 1, "readyd does not end: %s", instance_log(in));
+}
+
+void instance_terminate(struct instance *in)
+{
+	need(pidfd_send_signal(in->pidfd, SIGTERM, NULL, 0) == 0, "%s: %s", strerror(errno),
+		instance_log(in));
+	wait_end(in);
+}
+
+void instance_gone(struct instance *in)
+{
 	pid_t left[32];
 	int status = 0;
 	const char *line;
 	int64_t start;
 	size_t n;
 
-	need(poll(&p, 1, PATIENCE_MS) == 1, "readyd does not end: %s", read_log(in));
+	wait_end(in);
 	need_int(waitpid(in->pid, &status, 0), ==, in->pid);
+	proc_ended(in->pid);
 	in->pidfd = rdy__fd_close(in->pidfd);
 	start = now_ns();
 	/* Its helpers are ours now. */
@@ -179,28 +224,27 @@ void instance_gone(struct instance *in)
 		for (size_t i = 0; i < n; i++)
 			waitpid(left[i], NULL, WNOHANG);
 		need(look_again(start), "%zu processes are left, one is %d: %s", n, (int)left[0],
-			read_log(in));
+			instance_log(in));
 	}
 	line = surprise(in);
 	need(!line, "readyd says: %s", line);
 	need(WIFSIGNALED(status) || WEXITSTATUS(status) == 0, "status %#x: %s",
-		(unsigned int)status, read_log(in));
+		(unsigned int)status, instance_log(in));
 	remove_files(in);
 	need(access(in->dir, F_OK) < 0, "something is left in %s", in->dir);
 	in->pid = 0;
-	left_over = NULL;
+	set_running(in, NULL);
 }
 
 void instance_stop(struct instance *in)
 {
-	need(pidfd_send_signal(in->pidfd, SIGTERM, NULL, 0) == 0, "%s: %s", strerror(errno),
-		read_log(in));
+	instance_terminate(in);
 	instance_gone(in);
 }
 
 pid_t instance_agent(const struct instance *in, uid_t uid)
 {
-	char mark[64], *at = read_log(in);
+	char mark[64], *at = instance_log(in);
 	pid_t pids[64], agent = 0;
 	size_t n = instance_helpers(in, "agent", pids, 64);
 
@@ -221,6 +265,7 @@ pid_t instance_wait_agent(const struct instance *in, uid_t uid)
 	pid_t pid;
 
 	while (!(pid = instance_agent(in, uid)))
-		need(look_again(start), "no agent for uid %u: %s", (unsigned int)uid, read_log(in));
+		need(look_again(start), "no agent for uid %u: %s", (unsigned int)uid,
+			instance_log(in));
 	return pid;
 }

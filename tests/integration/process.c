@@ -28,24 +28,34 @@ static int report_sock = -1;
 
 static const char kind_failed = 'F', kind_said = 'S';
 
-#define CLIENTS_MAX 64
+#define OURS_MAX 64
 
-static pid_t clients[CLIENTS_MAX];
+static pid_t ours[OURS_MAX];
 
-static void note_client(pid_t was, pid_t is)
+static void replace(pid_t was, pid_t is)
 {
 	size_t i = 0;
 
-	while (i < CLIENTS_MAX && clients[i] != was)
+	while (i < OURS_MAX && ours[i] != was)
 		i++;
-	need_int(i, <, CLIENTS_MAX);
-	clients[i] = is;
+	need_int(i, <, OURS_MAX);
+	ours[i] = is;
 }
 
-bool proc_is_one(pid_t pid)
+void proc_started(pid_t pid)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++)
-		if (clients[i] == pid)
+	replace(0, pid);
+}
+
+void proc_ended(pid_t pid)
+{
+	replace(pid, 0);
+}
+
+bool proc_is_ours(pid_t pid)
+{
+	for (size_t i = 0; i < OURS_MAX; i++)
+		if (ours[i] == pid)
 			return true;
 	return false;
 }
@@ -137,7 +147,7 @@ void proc_start(struct proc *p, uid_t uid, void (*run)(struct proc *self, void *
 	}
 	rdy__fd_close(sv[1]);
 	p->sock = sv[0];
-	note_client(0, p->pid);
+	proc_started(p->pid);
 }
 
 void proc_say(struct proc *p, const void *buf, size_t n_bytes)
@@ -196,7 +206,7 @@ void proc_end(struct proc *p)
 	p->sock = rdy__fd_close(p->sock);
 	need_int(waitpid(p->pid, &status, 0), ==, p->pid);
 	need(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned int)status);
-	note_client(p->pid, 0);
+	proc_ended(p->pid);
 	p->pid = 0;
 }
 
@@ -207,6 +217,6 @@ void proc_kill(struct proc *p)
 	kill(p->pid, SIGKILL);
 	need_int(waitpid(p->pid, &status, 0), ==, p->pid);
 	p->sock = rdy__fd_close(p->sock);
-	note_client(p->pid, 0);
+	proc_ended(p->pid);
 	p->pid = 0;
 }

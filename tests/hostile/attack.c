@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* See attack.h. */
+#include "attack.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "innocent.h"
+
+#define ROUNDS 20u
+#define ROUNDS_MAX 5000u
+
+struct attacker {
+	const struct attack *a;
+	const struct instance *in;
+};
+
+/* Before main(): there is no point in a program of which nothing can run. */
+__attribute__((constructor)) static void skip_without_root(void)
+{
+	if (harness_is_root())
+		return;
+	puts("1..0 # SKIP clients of two users at once take root");
+	exit(EXIT_SUCCESS);
+}
+
+static void warm_up(const struct instance *in)
+{
+	int sock = raw_open(in->sock);
+
+	raw_ping(sock);
+	rdy__fd_close(sock);
+}
+
+/* Orders: prepare and warm up; begin; stop. Answers: ready; rounds done; rounds in all. */
+static void be_hostile(struct proc *self, void *arg)
+{
+	const struct attacker *me = arg;
+	const struct attack *a = me->a;
+	uint32_t rounds = a->rounds ? a->rounds : ROUNDS;
+	uint32_t max = a->rounds_max ? a->rounds_max : ROUNDS_MAX;
+	uint32_t n = 0;
+
+	if (a->prepare)
+		a->prepare(a->arg);
+	need(setgroups(0, NULL) == 0 && setresgid(UID_ATTACKER, UID_ATTACKER, UID_ATTACKER) == 0 &&
+			setresuid(UID_ATTACKER, UID_ATTACKER, UID_ATTACKER) == 0,
+		"%s", strerror(errno));
+	if (!a->agent_ends)
+		warm_up(me->in);
+	proc_say(self, NULL, 0);
+	proc_hear(self, NULL, 0);
+	for (; n < rounds || (n < max && !proc_waits(self, 0)); n++) {
+		a->round(me->in, n, a->arg);
+		if (n + 1 == rounds)
+			proc_say(self, NULL, 0);
+	}
+	proc_hear(self, NULL, 0);
+	proc_say(self, &n, sizeof(n));
+	proc_hear(self, NULL, 0);
+}
+
+void attack(const struct attack *a)
+{
+	const char *options[ATTACK_TEXTS + 1] = {"quota.default.connects_per_s=100000"};
+	struct innocent_report before, during;
+	struct census census;
+	struct innocent good;
+	struct proc bad;
+	struct instance in;
+	struct attacker attacker = {a, &in};
+	uint32_t rounds;
+	size_t n = 1;
+
+	for (size_t i = 0; i < ATTACK_TEXTS && a->options[i]; i++)
+		options[n++] = a->options[i];
+	instance_start_with(&in, options, n);
+	for (size_t i = 0; i < ATTACK_TEXTS && a->expects[i]; i++)
+		instance_expect(&in, a->expects[i]);
+	innocent_start(&good, &in, UID_INNOCENT);
+	proc_start(&bad, 0, be_hostile, &attacker);
+	proc_hear(&bad, NULL, 0);
+	if (a->begin)
+		a->begin(&in, a);
+	innocent_measure(&good, &before);
+	census_settle(&in, &census);
+	innocent_begin(&good);
+	proc_say(&bad, NULL, 0);
+	proc_hear(&bad, NULL, 0);
+	while (!innocent_has_enough(&good))
+		need(!proc_waits(&bad, 10), "the attacker has stopped");
+	proc_say(&bad, NULL, 0);
+	proc_hear(&bad, &rounds, sizeof(rounds));
+	innocent_finish(&good, &during);
+	if (a->end)
+		a->end(&in, a);
+	note("%s: %u rounds", a->name, rounds);
+	innocent_check(&during, a->name);
+	/* Its end would end its sessions: the daemon has to do without. */
+	if (!a->dies)
+		census_wait(&in, &census);
+	proc_say(&bad, NULL, 0);
+	proc_end(&bad);
+	census_wait(&in, &census);
+	innocent_stop(&good);
+	instance_stop(&in);
+}
+
+void attack_expect(const struct instance *in, const uint8_t *frame, size_t n_bytes, const int *fds,
+	size_t n_fds, uint32_t error, uint32_t detail)
+{
+	int sock = raw_open(in->sock);
+
+	need_int(raw_send(sock, frame, n_bytes, fds, n_fds), ==, 0);
+	raw_expect_fatal(sock, error, detail);
+	rdy__fd_close(sock);
+}

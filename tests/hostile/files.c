@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files: whatever has a path is refused without being touched, and goes away with the agent, as closing it
+ * can take as long as its file system likes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attack.h"
+#include "base/fd.h"
+#include "fuse.h"
+#include "unit.h"
+
+#define QUARANTINE_MAX 16u
+
+/* Refused; the session goes on. */
+static void refused(const struct instance *in, int fd)
+{
+	struct wire_result result;
+	int sock = raw_open(in->sock);
+
+	need(fd >= 0, "%s", strerror(errno));
+	result = raw_register(sock, fd, 1, WIRE_READABLE, WIRE_EDGE, 0);
+	need(result.error == WIRE_E_FD_KIND_REFUSED && result.detail == WIRE_KIND_PATH,
+		"%s detail %u", wire_error_name(result.error), result.detail);
+	raw_ping(sock);
+	rdy__fd_close(sock);
+}
+
+static void paths(const struct instance *in, uint32_t n, void *arg)
+{
+	const char *path = arg;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	refused(in, fd);
+	rdy__fd_close(fd);
+}
+
+static void refuse_path(const char *name, const char *path)
+{
+	attack(&(struct attack){.name = name,
+		.round = paths,
+		.arg = (void *)path,
+		.rounds_max = 100,
+		.agent_ends = true});
+}
+
+START_TEST(refused_regular_file)
+{
+	refuse_path("regular file", "/proc/self/exe");
+}
+END_TEST
+
+START_TEST(refused_directory)
+{
+	refuse_path("directory", "/");
+}
+END_TEST
+
+START_TEST(refused_dev_null)
+{
+	refuse_path("/dev/null", "/dev/null");
+}
+END_TEST
+
+/* A file of /proc can be polled, and is always ready. */
+START_TEST(refused_proc_file)
+{
+	refuse_path("file of /proc", "/proc/self/mountinfo");
+}
+END_TEST
+
+/* No session may have more of them than so many; also those that came with a frame that is none. */
+static void too_many(const struct instance *in, uint32_t n, void *arg)
+{
+	int fds[QUARANTINE_MAX + 1], sock = raw_open(in->sock);
+	uint8_t buf[WIRE_FRAME_MAX];
+	struct raw_frame frame;
+	uint32_t count = n % 2 ? QUARANTINE_MAX : QUARANTINE_MAX + 1;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wire_register q = {
+			.cookie = i, .interest = WIRE_READABLE, .mode = WIRE_EDGE};
+
+		fds[i] = open("/", O_RDONLY | O_CLOEXEC);
+		need(fds[i] >= 0, "%s", strerror(errno));
+		wire_put_register(buf, i, &q);
+	}
+	need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_REGISTER, 1, count), fds, count), ==,
+		0);
+	raw_recv_type(sock, &frame, WIRE_REGISTERED);
+	if (n % 2) {
+		raw_ping(sock);
+		need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_REGISTER, 1, 2), fds, 3), ==,
+			0);
+		raw_expect_fatal(sock, WIRE_E_FD_COUNT_MISMATCH, 3);
+	} else {
+		raw_expect_fatal(sock, WIRE_E_QUARANTINE_FULL, RAW_ANY);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		rdy__fd_close(fds[i]);
+	rdy__fd_close(sock);
+}
+
+START_TEST(too_many_refused_files)
+{
+	attack(&(struct attack){.name = "too many refused files",
+		.round = too_many,
+		.rounds_max = 100,
+		.agent_ends = true});
+}
+END_TEST
+
+static bool has_fuse(const char *what)
+{
+	struct fuse f;
+	int r = fuse_start(&f);
+
+	if (r < 0) {
+		note("skipped: %s: no FUSE here: %s", what, strerror(-r));
+		return false;
+	}
+	fuse_end(&f);
+	return true;
+}
+
+static void start_fuse(void *arg)
+{
+	need_int(fuse_start(arg), ==, 0);
+}
+
+static void fuse_file(const struct instance *in, uint32_t n, void *arg)
+{
+	refused(in, ((struct fuse *)arg)->file);
+}
+
+START_TEST(refused_fuse_file)
+{
+	struct fuse f;
+
+	if (!has_fuse("refused_fuse_file"))
+		return;
+	attack(&(struct attack){.name = "FUSE file",
+		.round = fuse_file,
+		.prepare = start_fuse,
+		.arg = &f,
+		.rounds_max = 100,
+		.agent_ends = true});
+}
+END_TEST
+
+#define WEDGED_MAX 3u
+#define STUCK_LOOKS 40 /* no end that is only slow takes so long */
+
+/*
+ * Its file system says nothing any more: three agents that have it cannot even end. Then the user has to
+ * wait until somebody sets them free; nobody else notices.
+ */
+static void silent_file(const struct instance *in, uint32_t n, void *arg)
+{
+	struct fuse *f = arg;
+	int64_t start = now_ns();
+	int sock;
+
+	if (n == 0)
+		fuse_silence(f);
+	if (n < WEDGED_MAX) {
+		refused(in, f->file);
+		for (int looks = 0; looks < STUCK_LOOKS;) {
+			looks = instance_ending(in) > n ? looks + 1 : 0;
+			need(look_again(start), "%zu stuck agents", instance_ending(in));
+		}
+		return;
+	}
+	for (int i = 0; i < 5; i++) {
+		sock = raw_connect(in->sock);
+		raw_expect_fatal(sock, WIRE_E_UID_WEDGED, RAW_ANY);
+		rdy__fd_close(sock);
+	}
+	fuse_end(f);
+	/* They end, and the user is served again. */
+	for (;;) {
+		uint8_t hello[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
+		struct raw_frame frame;
+		int r;
+
+		sock = raw_connect(in->sock);
+		raw_send(sock, hello, raw_put_hello(hello, RAW_FEATURES), NULL, 0);
+		r = raw_recv(sock, &frame, PATIENCE_MS);
+		if (r == -ECONNRESET)
+			r = raw_recv(sock, &frame, PATIENCE_MS);
+		need_int(r, ==, 1);
+		if (frame.f.header.type == WIRE_WELCOME)
+			break;
+		rdy__fd_close(sock);
+		need(look_again(start), "it is not served");
+	}
+	raw_ping(sock);
+	rdy__fd_close(sock);
+}
+
+START_TEST(silent_fuse_file)
+{
+	struct fuse f;
+
+	if (!has_fuse("silent_fuse_file"))
+		return;
+	attack(&(struct attack){.name = "FUSE file without an answer",
+		.round = silent_file,
+		.prepare = start_fuse,
+		.arg = &f,
+		.rounds = WEDGED_MAX + 1,
+		.rounds_max = WEDGED_MAX + 1,
+		.agent_ends = true,
+		.options = {"agent.idle_exit=100ms"},
+		.expects = {"agent=wedged"}});
+}
+END_TEST
+
+/* SIGTERM while an agent cannot end: the daemon does not wait for it for ever. */
+START_TEST(silent_fuse_file_at_the_end)
+{
+	struct instance in;
+	int64_t start;
+	struct fuse f;
+	int sock;
+
+	if (!has_fuse("silent_fuse_file_at_the_end"))
+		return;
+	instance_start(&in, NULL);
+	instance_expect(&in, "stuck=");
+	instance_expect(&in, "agent=wedged");
+	start_fuse(&f);
+	fuse_silence(&f);
+	sock = raw_open(in.sock);
+	raw_register(sock, f.file, 1, WIRE_READABLE, WIRE_EDGE, 0);
+	start = now_ns();
+	instance_terminate(&in);
+	note("stopped in %.1f s beside an agent that cannot end", (double)(now_ns() - start) / 1e9);
+	fuse_end(&f);
+	instance_gone(&in);
+	rdy__fd_close(sock);
+}
+END_TEST
+
+UNIT_MAIN("hostile/files", refused_regular_file, refused_directory, refused_dev_null,
+	refused_proc_file, too_many_refused_files, refused_fuse_file, silent_fuse_file,
+	silent_fuse_file_at_the_end)
