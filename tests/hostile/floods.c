@@ -115,10 +115,7 @@ static void die(const struct instance *in, uint32_t n, void *arg)
 
 START_TEST(dies_within_a_frame)
 {
-	attack(&(struct attack){.name = "dies within a frame",
-		.round = die,
-		/* More sessions at once than die at once. */
-		.options = {"quota.default.sessions=1024", "limits.sessions=1100"}});
+	attack(&(struct attack){.name = "dies within a frame", .round = die});
 }
 END_TEST
 

@@ -114,8 +114,8 @@ static void run(int dev, int control)
 	bool silent = false;
 
 	for (;;) {
-		struct pollfd p[2] = {{.fd = control, .events = POLLIN},
-			{.fd = silent ? -1 : dev, .events = POLLIN}};
+		struct pollfd p[2] = {
+			{.fd = control, .events = POLLIN}, {.fd = dev, .events = POLLIN}};
 		char order;
 
 		if (poll(p, 2, -1) < 0)

@@ -271,14 +271,14 @@ static void edge(const struct kind *k, const struct instance *in, struct rdy_cli
 	source_close(&s);
 }
 
-static void each_kind(
+static void each_kind(const char *option,
 	void (*check)(const struct kind *k, const struct instance *in, struct rdy_client *c))
 {
 	struct census before;
 	struct instance in;
 	struct rdy_client *c;
 
-	instance_start(&in, NULL);
+	instance_start(&in, option, NULL);
 	c = client_open(&in);
 	client_sync(c);
 	census_settle(&in, &before);
@@ -293,13 +293,20 @@ static void each_kind(
 
 START_TEST(every_kind_oneshot)
 {
-	each_kind(oneshot);
+	each_kind(NULL, oneshot);
+}
+END_TEST
+
+/* The other selector has no edges of its own, and offers no such mode. */
+START_TEST(every_kind_oneshot_by_poll)
+{
+	each_kind("selector=poll", oneshot);
 }
 END_TEST
 
 START_TEST(every_kind_edge)
 {
-	each_kind(edge);
+	each_kind(NULL, edge);
 }
 END_TEST
 
@@ -373,5 +380,5 @@ START_TEST(writable_and_hangup)
 }
 END_TEST
 
-UNIT_MAIN("integration/kinds", every_kind_oneshot, every_kind_edge, all_kinds_together,
-	writable_and_hangup)
+UNIT_MAIN("integration/kinds", every_kind_oneshot, every_kind_oneshot_by_poll, every_kind_edge,
+	all_kinds_together, writable_and_hangup)
