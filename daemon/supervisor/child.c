@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agents.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "bouncer.h"
 #include "log.h"
@@ -22,6 +23,7 @@
 #define FD_FIRST 3  /* what a helper finds; CHANNEL_FD_SUPERVISOR, LINK_FD_SELF */
 #define FD_ABOVE 16 /* our copies are moved above what a helper finds */
 #define FDS_MAX 2
+#define STUCK_NS (2 * RDY__NS_PER_S) /* killed and still there */
 
 static const char *const names[CHILD_KINDS] = {"agent", "closer", "bouncer"};
 
@@ -243,6 +245,8 @@ void child_kill(struct supervisor *sv, struct child *child)
 		return;
 	pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
 	child->agent = NULL;
+	if (!child->killed)
+		child->killed_at_ns = rdy__now_ns();
 	child->killed = true;
 }
 
@@ -279,11 +283,50 @@ void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 			"child=%s uid=%u pid=%d ended=%s status=%d", names[child->kind],
 			(unsigned int)child->uid, (int)child->pid,
 			info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+	if (child->said_stuck)
+		log_line(LOG_P_NOTICE, "child=%s uid=%u pid=%d stuck=no", names[child->kind],
+			(unsigned int)child->uid, (int)child->pid);
 	if (child->agent)
 		agents_child_died(sv, child);
 	else if (child->kind == CHILD_BOUNCER && !child->killed)
 		bouncer_died(sv);
 	forget(sv, child);
+}
+
+/* SIGKILL does not reach one that waits in the kernel for a client's object. */
+static int64_t stuck_at(const struct child *child)
+{
+	return child->killed && !child->said_stuck ? rdy__deadline_ns(child->killed_at_ns, STUCK_NS)
+						   : RDY__NEVER;
+}
+
+int64_t children_deadline(const struct children *c)
+{
+	int64_t d = RDY__NEVER;
+
+	rdy__list_for_each (l, &c->all) {
+		int64_t own = stuck_at(rdy__list_entry(l, struct child, link));
+
+		if (own < d)
+			d = own;
+	}
+	return d;
+}
+
+void children_tick(struct children *c, int64_t now_ns)
+{
+	rdy__list_for_each (l, &c->all) {
+		struct child *child = rdy__list_entry(l, struct child, link);
+
+		if (now_ns < stuck_at(child))
+			continue;
+		child->said_stuck = true;
+		log_line(LOG_P_NOTICE,
+			"child=%s uid=%u pid=%d stuck=yes why=\"it waits in the kernel\" "
+			"see=/proc/%d/stack",
+			names[child->kind], (unsigned int)child->uid, (int)child->pid,
+			(int)child->pid);
+	}
 }
 
 size_t children_stuck(const struct children *c, enum child_kind kind, uid_t uid)

@@ -24,8 +24,10 @@ struct child {
 	uid_t uid; /* whom it serves */
 	pid_t pid;
 	int pidfd;
-	uint32_t index; /* in children.slots */
-	bool killed;	/* by us; not gone yet */
+	uint32_t index;	 /* in children.slots */
+	bool killed;	 /* by us; not gone yet */
+	bool said_stuck; /* and logged as such */
+	int64_t killed_at_ns;
 	struct agent
 		*agent; /* whose agent or closer it is; NULL: of nobody any more, or the bouncer */
 };
@@ -56,6 +58,10 @@ void child_kill(struct supervisor *sv, struct child *child);
 
 /* A pidfd is readable: reap, and tell the owner. Token's index and generation. */
 void child_event(struct supervisor *sv, uint32_t index, uint32_t generation);
+
+/* When a killed one that is still there has to be spoken of, or RDY__NEVER; and do it. */
+int64_t children_deadline(const struct children *c);
+void children_tick(struct children *c, int64_t now_ns);
 
 /* Children of a kind (and uid, unless -1) that were killed and are not gone. */
 size_t children_stuck(const struct children *c, enum child_kind kind, uid_t uid);

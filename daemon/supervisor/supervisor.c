@@ -154,6 +154,9 @@ static void set_timer(struct supervisor *sv)
 
 	if (other < d)
 		d = other;
+	other = children_deadline(&sv->children);
+	if (other < d)
+		d = other;
 	if (sv->listen_again_ns < d)
 		d = sv->listen_again_ns;
 	if (sv->stopping && sv->stop_deadline_ns < d)
@@ -209,6 +212,7 @@ int supervisor_run(struct supervisor *sv)
 			dispatch(sv, &e);
 		now = rdy__now_ns();
 		agents_tick(sv, now);
+		children_tick(&sv->children, now);
 		bouncer_tick(sv, now);
 		bouncer_flush(sv, now);
 		accept_update(sv, now);
