@@ -205,10 +205,20 @@ static void wait_served(const struct instance *in)
  */
 static void silent_file(const struct instance *in, uint32_t n, void *arg)
 {
+	uint8_t buf[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
 	struct fuse *f = arg;
-	size_t stuck = 0;
+	size_t stuck;
+	int other;
 
 	fuse_silence(f);
+	/* With a frame that does not take it: not closed either, or another session would notice. */
+	other = raw_open(in->sock);
+	wire_put_ping(buf, 1);
+	attack_expect(in, buf, wire_put_header(buf, WIRE_PING, 1, 1), &f->file, 1,
+		WIRE_E_FD_COUNT_MISMATCH, 1);
+	raw_ping(other);
+	rdy__fd_close(other);
+	stuck = wait_end(in, 0);
 	for (uint32_t i = 0; i < ROUNDS_MAX && stuck < WEDGED_MAX; i++) {
 		refused(in, f->file);
 		stuck = wait_end(in, stuck);

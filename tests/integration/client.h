@@ -4,8 +4,10 @@
 #define CLIENT_H
 
 #include <ready/client.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "harness.h"
 
 #define PATIENCE_NS ((int64_t)PATIENCE_MS * RDY__NS_PER_MS)
@@ -34,12 +36,22 @@ static inline void client_sync(struct rdy_client *c)
 	need_int(rdy_client_sync(c, PATIENCE_NS), ==, 0);
 }
 
-/* Whatever was asked for has been done, and there is no event of it. */
+/*
+ * Whatever was asked for has been done, and there is no event of it: one would have come before the answers to
+ * two more requests.
+ */
 static inline void client_no_event(struct rdy_client *c)
 {
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct rdy_client_event e;
+	uint64_t handle;
 
 	client_sync(c);
+	need_int(rdy_client_register(c, fd, 0, RDY_READABLE, RDY_ONESHOT, 0, &handle), ==, 0);
+	client_sync(c);
+	need_int(rdy_client_deregister(c, handle), ==, 0);
+	client_sync(c);
+	rdy__fd_close(fd);
 	need(rdy_client_next(c, &e) == 0, "an event: type %u ready %#x error %s", e.type, e.ready,
 		rdy_client_error_name(e.error));
 }

@@ -173,7 +173,10 @@ uint64_t raw_register_ok(
 	int sock, int fd, uint64_t cookie, uint16_t interest, uint8_t mode, uint8_t flags);
 uint32_t raw_deregister(int sock, uint64_t id);
 void raw_rearm(int sock, uint64_t id, uint32_t seq);
-/* PING and PONG: whatever was sent before has been worked off. Fails when an event comes. */
+/*
+ * PING and PONG: whatever was sent before has been worked off, and an event that came of it would have been
+ * told. Fails when one is.
+ */
 void raw_ping(int sock);
 
 #endif

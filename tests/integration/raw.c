@@ -191,7 +191,7 @@ void raw_rearm(int sock, uint64_t id, uint32_t seq)
 	need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_REARM, 4, 1), NULL, 0), ==, 0);
 }
 
-void raw_ping(int sock)
+static void ping_once(int sock)
 {
 	uint8_t buf[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
 	struct raw_frame frame;
@@ -200,4 +200,11 @@ void raw_ping(int sock)
 	need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_PING, 5, 1), NULL, 0), ==, 0);
 	raw_recv_type(sock, &frame, WIRE_PONG);
 	need_int(wire_get_ping(&frame.f), ==, 42);
+}
+
+void raw_ping(int sock)
+{
+	/* What a request has made ready is found by the agent's next look, which comes before the second. */
+	ping_once(sock);
+	ping_once(sock);
 }

@@ -134,6 +134,58 @@ START_TEST(deregistered_is_the_last_word)
 }
 END_TEST
 
+/* What has to wait for room in the socket is withdrawn as well. */
+START_TEST(deregistered_while_the_socket_is_full)
+{
+	enum { N = 20, ROUNDS = 600 };
+	int fds[N], flood = event_fd(), sock, barrier;
+	uint8_t buf[WIRE_HEADER_BYTES + N * WIRE_DEREGISTER_BYTES];
+	struct raw_frame frame;
+	bool gone = false;
+	struct instance in;
+
+	instance_start(&in, "session.send_buffer=32KiB", NULL);
+	sock = raw_open(in.sock);
+	barrier = raw_open(in.sock);
+	for (uint64_t i = 0; i < N; i++) {
+		fds[i] = event_fd();
+		wire_put_deregister(buf, (uint32_t)i,
+			raw_register_ok(sock, fds[i], i, WIRE_READABLE, WIRE_EDGE, 0));
+	}
+	raw_register_ok(sock, flood, N, WIRE_READABLE, WIRE_EDGE, 0);
+	for (int round = 0; round < ROUNDS; round++) {
+		ring(flood);
+		raw_ping(barrier);
+	}
+	for (int i = 0; i < N; i++)
+		ring(fds[i]);
+	raw_ping(barrier);
+	need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_DEREGISTER, 7, N), NULL, 0), ==, 0);
+	raw_ping(barrier);
+	/* Its answer may overtake events, but none of them is of what it ended. */
+	while (!gone) {
+		need_int(raw_recv(sock, &frame, PATIENCE_MS), ==, 1);
+		gone = frame.f.header.type == WIRE_DEREGISTERED;
+	}
+	ring(flood);
+	raw_ping(barrier);
+	while (raw_recv(sock, &frame, 0) == 1)
+		for (uint32_t i = 0; i < frame.f.header.count; i++) {
+			struct wire_event e;
+
+			need_int(frame.f.header.type, ==, WIRE_EVENTS);
+			wire_get_event(&frame.f, i, &e);
+			need_int(e.cookie, ==, N);
+		}
+	for (int i = 0; i < N; i++)
+		rdy__fd_close(fds[i]);
+	rdy__fd_close(flood);
+	rdy__fd_close(sock);
+	rdy__fd_close(barrier);
+	instance_stop(&in);
+}
+END_TEST
+
 START_TEST(rearm_reports_a_level_that_is_still_up)
 {
 	int fd = event_fd(), sock;
@@ -392,7 +444,7 @@ START_TEST(modify_changes_interest_and_mode)
 END_TEST
 
 UNIT_MAIN("integration/session", merging_while_the_client_does_not_read,
-	deregistered_is_the_last_word, rearm_reports_a_level_that_is_still_up,
-	a_stale_sequence_number_is_ignored, what_starts_disarmed_is_silent, kept_over_a_hangup,
-	hangup_of_a_disarmed_one_is_reported, the_same_file_twice, closed_without_deregistering,
-	modify_changes_interest_and_mode)
+	deregistered_is_the_last_word, deregistered_while_the_socket_is_full,
+	rearm_reports_a_level_that_is_still_up, a_stale_sequence_number_is_ignored,
+	what_starts_disarmed_is_silent, kept_over_a_hangup, hangup_of_a_disarmed_one_is_reported,
+	the_same_file_twice, closed_without_deregistering, modify_changes_interest_and_mode)
