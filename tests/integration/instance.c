@@ -2,6 +2,7 @@
 /* See harness.h: a private readyd, from its start to the last of its processes. */
 #include "harness.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -86,6 +87,18 @@ static void set_running(struct instance *was, struct instance *is)
 	running[i] = is;
 }
 
+/* What a test has made beside it. */
+static void remove_rest(const struct instance *in)
+{
+	DIR *d = opendir(in->dir);
+
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_type != DT_DIR)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d)
+		closedir(d);
+}
+
 void instance_abandon(void)
 {
 	for (size_t i = 0; i < RUNNING_MAX; i++) {
@@ -99,6 +112,7 @@ void instance_abandon(void)
 			note("  %s", line);
 		kill(in->pid, SIGKILL);
 		waitpid(in->pid, NULL, 0);
+		remove_rest(in);
 		remove_files(in);
 	}
 }
