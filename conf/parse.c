@@ -120,7 +120,8 @@ int conf_parse(const struct conf_key *k, const char *text, uint64_t *ret)
 
 	if (k->type == CONF_CHOICE)
 		return choice(text, k->words, ret);
-	if (k->type == CONF_COUNT && k->words && strcmp(text, k->words) == 0) {
+	/* The word for 0: auto, off. */
+	if (k->words && strcmp(text, k->words) == 0) {
 		*ret = 0;
 		return 0;
 	}
@@ -173,9 +174,11 @@ const char *conf_form(const struct conf_key *k)
 	case CONF_COUNT:
 		return k->words ? "a number, or auto" : "a number";
 	case CONF_RATE:
-		return "a number per second, like 10 or 10/s";
+		return k->words ? "a number per second, like 10 or 10/s, or off"
+				: "a number per second, like 10 or 10/s";
 	case CONF_DURATION:
-		return "a duration with its unit, like 5s, 250ms or 1h";
+		return k->words ? "a duration with its unit, like 5s, 250ms or 1h, or off"
+				: "a duration with its unit, like 5s, 250ms or 1h";
 	case CONF_SIZE:
 		return "a size with its unit, like 64KiB or 1MiB";
 	case CONF_PERCENT:

@@ -23,7 +23,8 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset; /* in struct conf */
 	uint64_t min, max;
-	const char *words; /* CHOICE: "auto|epoll|poll"; COUNT: a word for 0, or NULL */
+	const char *
+		words; /* CHOICE: "auto|epoll|poll"; COUNT, RATE, DURATION: a word for 0, or NULL */
 	const char *fallback;
 	const char *text;
 };

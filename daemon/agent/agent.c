@@ -235,7 +235,7 @@ static void take_channel_message(
 static void read_channel(struct agent *a)
 {
 	for (uint32_t i = 0; i < CHANNEL_MESSAGES && !a->done; i++) {
-		uint8_t buf[sizeof(struct channel_message)];
+		static uint8_t buf[CHANNEL_BYTES_MAX]; /* the main thread's; used before the next */
 		int fds[RDY__FDS_MAX];
 		struct rdy__received got;
 		struct channel_message m;

@@ -28,7 +28,7 @@ static int die(const char *doing, int error)
 /* The first message, which must be CONFIG; the supervisor sends it before it starts us. */
 static int receive_config(struct channel_config *ret)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	uint8_t buf[CHANNEL_BYTES_MAX];
 	int fds[RDY__FDS_MAX];
 	struct rdy__received got;
 	struct channel_message m;

@@ -52,7 +52,7 @@ void outbox_flush(struct agent *a)
 	struct agent_outbox *o = &a->outbox;
 
 	while (o->n) {
-		uint8_t buf[sizeof(struct channel_message)];
+		uint8_t buf[CHANNEL_BYTES_MAX];
 		const struct channel_message m = {
 			.type = o->messages[o->head].type,
 			.u.session = {.session = o->messages[o->head].session},

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agents.h"
 #include "base/clock.h"
@@ -24,7 +25,7 @@
 static int send_message(
 	struct agent *agent, const struct channel_message *m, const int *fds, size_t n)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	static uint8_t buf[CHANNEL_BYTES_MAX];
 
 	return rdy__send_fds(agent->channel, buf, channel_encode(buf, m), fds, n);
 }
@@ -35,6 +36,13 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 		[CONF_SELECTOR_AUTO] = CHANNEL_SELECTOR_AUTO,
 		[CONF_SELECTOR_EPOLL] = CHANNEL_SELECTOR_EPOLL,
 		[CONF_SELECTOR_POLL] = CHANNEL_SELECTOR_POLL,
+	};
+	static const uint32_t priorities[] = {
+		[CONF_LOG_ERROR] = LOG_P_ERROR,
+		[CONF_LOG_WARNING] = LOG_P_WARNING,
+		[CONF_LOG_NOTICE] = LOG_P_NOTICE,
+		[CONF_LOG_INFO] = LOG_P_INFO,
+		[CONF_LOG_DEBUG] = LOG_P_DEBUG,
 	};
 	const struct conf *c = &sv->options->conf;
 	uint64_t per_session = c->quota_registrations * c->per_session_percent / 100;
@@ -51,6 +59,13 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 				.closer_batch = (uint32_t)c->closer_batch,
 				.hello_timeout_ns = (int64_t)c->hello_timeout_ns,
 				.idle_exit_ns = (int64_t)c->idle_exit_ns,
+				.reactors = supervisor_reactors(c),
+				.log_level = priorities[c->log_level],
+				.flood_rate = (uint32_t)c->flood_rate,
+				.flood_burst = (uint32_t)c->flood_burst,
+				.sessions = (uint32_t)c->quota_sessions,
+				.supervisor = getpid(),
+				.closer = agent->closer ? agent->closer->pid : 0,
 			},
 	};
 
@@ -295,7 +310,8 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 /* Returns 1 for a message, 0 when there is none, -errno when the channel is of no use any more. */
 static int receive(struct agent *agent, struct channel_message *ret)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	static uint8_t buf
+		[CHANNEL_BYTES_MAX]; /* one thread; what *ret points into is used before the next */
 	int fds[RDY__FDS_MAX];
 	struct rdy__received got;
 	int r = rdy__recv_fds(agent->channel, buf, sizeof(buf), fds, 0, &got);

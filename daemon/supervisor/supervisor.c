@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,13 +16,26 @@
 
 #define EVENTS 64
 #define FD_KEPT 32
+#define REACTORS_AUTO_MAX 8u
 #define STOP_NS (2 * RDY__NS_PER_S)	   /* agents end their sessions */
 #define STOP_KILLED_NS (RDY__NS_PER_S / 2) /* what was killed is reaped, if it can be */
+
+uint32_t supervisor_reactors(const struct conf *c)
+{
+	cpu_set_t set;
+	uint32_t n = 1;
+
+	if (c->reactors)
+		return (uint32_t)c->reactors;
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = (uint32_t)CPU_COUNT(&set);
+	return n > REACTORS_AUTO_MAX ? REACTORS_AUTO_MAX : n ? n : 1;
+}
 
 uint32_t supervisor_fd_reserve(const struct conf *c)
 {
 	/* Per reactor a full message of descriptors, and what the agent itself may open. */
-	return c->fd_reserve ? (uint32_t)c->fd_reserve : 253 + 64;
+	return c->fd_reserve ? (uint32_t)c->fd_reserve : supervisor_reactors(c) * 253 + 64;
 }
 
 /* From a descriptor, not from handlers: no signal is ever between two of our instructions. */

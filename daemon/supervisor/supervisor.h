@@ -56,6 +56,9 @@ void supervisor_deinit(struct supervisor *sv);
 /* Serve until SIGINT or SIGTERM, then end everything. Returns 0, or -errno when the poll failed. */
 int supervisor_run(struct supervisor *sv);
 
+/* Reactors of an agent at most, from the configuration and the CPUs that we may use. */
+uint32_t supervisor_reactors(const struct conf *c);
+
 /* Descriptors that an agent keeps free, from the configuration. */
 uint32_t supervisor_fd_reserve(const struct conf *c);
 

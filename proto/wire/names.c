@@ -6,7 +6,7 @@ struct name {
 	const char *name, *text;
 };
 
-#define MAX_ERROR WIRE_E_INTERNAL
+#define MAX_ERROR WIRE_E_DEADLINE_INVALID
 
 static const struct name errors[MAX_ERROR + 1] = {
 	[WIRE_OK] = {"OK", "no error"},
@@ -35,6 +35,8 @@ static const struct name errors[MAX_ERROR + 1] = {
 		"too many of the user's agents are stuck in the kernel"},
 	[WIRE_E_SHUTTING_DOWN] = {"SHUTTING_DOWN", "the daemon is stopping"},
 	[WIRE_E_AGENT_FAILED] = {"AGENT_FAILED", "the user's agent could not be started"},
+	[WIRE_E_KICKED] = {"KICKED", "an administrator ended the session"},
+	[WIRE_E_UID_FROZEN] = {"UID_FROZEN", "an administrator froze the user"},
 	[WIRE_E_REGISTRATION_UNKNOWN] = {"REGISTRATION_UNKNOWN",
 		"no registration of this session has that id"},
 	[WIRE_E_COOKIE_DUPLICATE] = {"COOKIE_DUPLICATE",
@@ -54,6 +56,8 @@ static const struct name errors[MAX_ERROR + 1] = {
 		"the user's agent has no descriptor to spare"},
 	[WIRE_E_OUT_OF_MEMORY] = {"OUT_OF_MEMORY", "the user's agent is out of memory"},
 	[WIRE_E_INTERNAL] = {"INTERNAL", "unexpected; the daemon's log says more"},
+	[WIRE_E_DEADLINE_INVALID] = {"DEADLINE_INVALID",
+		"the deadline is too far away, or deadlines were not negotiated"},
 };
 
 const char *wire_error_name(uint32_t error)

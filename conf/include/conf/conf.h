@@ -20,19 +20,27 @@ enum conf_log { CONF_LOG_ERROR, CONF_LOG_WARNING, CONF_LOG_NOTICE, CONF_LOG_INFO
 
 struct conf {
 	uint64_t selector;     /* enum conf_selector */
+	uint64_t reactors;     /* threads of an agent at most; 0 = auto */
 	uint64_t sandbox;      /* 0 or 1 */
 	uint64_t log_level;    /* enum conf_log */
 	uint64_t session_mode; /* permission bits */
-	uint64_t limit_sessions, limit_uids;
+	uint64_t control_mode; /* the same of the control socket */
+	uint64_t limit_sessions, limit_uids, limit_controls;
 	uint64_t fd_reserve; /* 0 = auto */
 	uint64_t hello_timeout_ns, idle_exit_ns;
 	uint64_t send_buffer_bytes;
 	uint64_t quota_sessions, quota_registrations, quota_connects_per_s;
 	uint64_t per_session_percent;
 	uint64_t closer_batch;
+	uint64_t quota_controls;
+	uint64_t flood_rate, flood_burst; /* events of one edge registration; rate 0 = no bound */
+	uint64_t
+		grace_ns; /* agents wait this long for the next supervisor; 0 = they end with this one */
 	char user[CONF_NAME_BYTES];
 	char session_group[CONF_NAME_BYTES];
+	char admin_group[CONF_NAME_BYTES];
 	char session_path[CONF_PATH_BYTES];
+	char control_path[CONF_PATH_BYTES];
 };
 
 /* What is wrong, why, and what to do: three parts, for people. */

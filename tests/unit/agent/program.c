@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <syslog.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -74,7 +75,7 @@ static void send_down(const struct channel_message *m, const int *fds, size_t n_
 
 static struct channel_message hear(void)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	uint8_t buf[CHANNEL_BYTES_MAX];
 	int fds[RDY__FDS_MAX];
 	struct rdy__received got;
 	struct channel_message m;
@@ -97,7 +98,9 @@ static void start(void)
 			.send_buffer_bytes = 1,
 			.closer_batch = 64,
 			.hello_timeout_ns = 60 * RDY__NS_PER_S,
-			.idle_exit_ns = -1},
+			.idle_exit_ns = -1,
+			.reactors = 1,
+			.log_level = LOG_INFO},
 	};
 	int channel[2], link[2];
 	const int flags = SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK;

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -86,6 +87,8 @@ static inline struct channel_config rig_config(void)
 		.closer_batch = 64,
 		.hello_timeout_ns = 60 * RDY__NS_PER_S,
 		.idle_exit_ns = -1,
+		.reactors = 1,
+		.log_level = LOG_INFO,
 	};
 }
 

@@ -12,6 +12,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
@@ -112,6 +113,8 @@ static void start_both(uint32_t selector)
 				.closer_batch = 16,
 				.hello_timeout_ns = 60000000000,
 				.idle_exit_ns = -1,
+				.reactors = 1,
+				.log_level = LOG_INFO,
 			},
 	};
 	int channel[2], link[2];

@@ -162,7 +162,8 @@ static void few_descriptors(void)
 START_TEST(bad_configuration)
 {
 	const char *const bad[] = {"--user", "limits.session=3", NULL};
-	const char *const good[] = {"--user", "--check-config", "limits.sessions=100", NULL};
+	const char *const good[] = {
+		"--user", "--check-config", "limits.sessions=100", "reactors=1", NULL};
 	const char *const fewer[] = {"--user", "--check-config", "quota.default.registrations=100",
 		"limits.sessions=100", NULL};
 

@@ -34,6 +34,8 @@ static const char *expected(enum wire_error e)
 		N(UID_WEDGED);
 		N(SHUTTING_DOWN);
 		N(AGENT_FAILED);
+		N(KICKED);
+		N(UID_FROZEN);
 		N(REGISTRATION_UNKNOWN);
 		N(COOKIE_DUPLICATE);
 		N(INTEREST_INVALID);
@@ -46,6 +48,7 @@ static const char *expected(enum wire_error e)
 		N(OUT_OF_DESCRIPTORS);
 		N(OUT_OF_MEMORY);
 		N(INTERNAL);
+		N(DEADLINE_INVALID);
 	}
 	return "UNKNOWN";
 }

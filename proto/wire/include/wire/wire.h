@@ -36,7 +36,8 @@
 /* Features, negotiated in HELLO/WELCOME: the intersection holds. */
 #define WIRE_FEATURE_ONESHOT 0x1u
 #define WIRE_FEATURE_EDGE 0x2u
-#define WIRE_FEATURE_LEVEL 0x4u /* reserved */
+#define WIRE_FEATURE_LEVEL 0x4u
+#define WIRE_FEATURE_DEADLINE 0x8u
 
 enum wire_type {
 	/* client to agent */
@@ -46,6 +47,7 @@ enum wire_type {
 	WIRE_REARM = 0x04,
 	WIRE_DEREGISTER = 0x05,
 	WIRE_PING = 0x06,
+	WIRE_SET_DEADLINE = 0x07,
 	/* agent to client */
 	WIRE_WELCOME = 0x81,
 	WIRE_REGISTERED = 0x82,
@@ -54,6 +56,7 @@ enum wire_type {
 	WIRE_DEREGISTERED = 0x85,
 	WIRE_PONG = 0x86,
 	WIRE_ERROR = 0x87,
+	WIRE_DEADLINE_SET = 0x88,
 };
 
 /* Bytes of one record, by type. */
@@ -63,8 +66,9 @@ enum wire_type {
 #define WIRE_REARM_BYTES 16u
 #define WIRE_DEREGISTER_BYTES 8u
 #define WIRE_PING_BYTES 8u
+#define WIRE_SET_DEADLINE_BYTES 24u
 #define WIRE_WELCOME_BYTES 40u
-#define WIRE_RESULT_BYTES 16u /* REGISTERED, MODIFIED, DEREGISTERED */
+#define WIRE_RESULT_BYTES 16u /* REGISTERED, MODIFIED, DEREGISTERED, DEADLINE_SET */
 #define WIRE_EVENT_BYTES 24u
 #define WIRE_ERROR_BYTES 16u
 
@@ -83,7 +87,10 @@ enum wire_type {
 #define WIRE_READ_CLOSED 0x0020u
 #define WIRE_WRITE_CLOSED 0x0040u
 
-/* Modes; equal to RDY_EDGE, RDY_LEVEL, RDY_ONESHOT. */
+/*
+ * Modes; equal to RDY_EDGE, RDY_LEVEL, RDY_ONESHOT. LEVEL is ONESHOT whose REARM is an acknowledgement: the
+ * client library owes one for each event and sends them in batches, without being asked.
+ */
 #define WIRE_EDGE 1u
 #define WIRE_LEVEL 2u
 #define WIRE_ONESHOT 3u
@@ -95,8 +102,17 @@ enum wire_type {
 
 /* Event types and flags. */
 #define WIRE_EVENT_READY 1u
-#define WIRE_EVENT_DISARMED 0x1u /* ONESHOT: silent until REARM */
+#define WIRE_EVENT_TIMEOUT 2u	 /* a deadline has passed; ready says which: WIRE_TIMEOUT_* */
+#define WIRE_EVENT_DISARMED 0x1u /* READY of ONESHOT: silent until REARM */
 #define WIRE_EVENT_ENDED 0x2u	 /* hangup or error: the registration is gone, its id is dead */
+#define WIRE_EVENT_ACK 0x4u	 /* READY of LEVEL: silent until REARM, which acknowledges it */
+#define WIRE_EVENT_PAUSED \
+	0x8u /* READY of EDGE: it floods and is silent for a while; nothing is lost */
+
+/* wire_event.ready of a TIMEOUT */
+#define WIRE_TIMEOUT_AT 0x1u
+#define WIRE_TIMEOUT_IDLE 0x2u
+#define WIRE_DEADLINE_MAX_NS ((uint64_t)1 << 62)
 
 /*
  * The protocol's own errors; never an errno, whose numbers differ between systems. Values never change and
@@ -128,6 +144,8 @@ enum wire_error {
 	WIRE_E_UID_WEDGED = 24,	    /* too many of the uid's agents are stuck in the kernel */
 	WIRE_E_SHUTTING_DOWN = 25,  /* the daemon is stopping */
 	WIRE_E_AGENT_FAILED = 26,   /* the uid's agent could not be started */
+	WIRE_E_KICKED = 27,	    /* an administrator ended the session */
+	WIRE_E_UID_FROZEN = 28, /* an administrator froze the uid: no new sessions until it thaws */
 	/* one request or record; the session goes on */
 	WIRE_E_REGISTRATION_UNKNOWN = 40, /* no registration of this session has that id */
 	WIRE_E_COOKIE_DUPLICATE = 41,	  /* a live registration of this session has that cookie */
@@ -142,6 +160,7 @@ enum wire_error {
 	WIRE_E_OUT_OF_DESCRIPTORS = 49, /* the agent is at its reserve */
 	WIRE_E_OUT_OF_MEMORY = 50,
 	WIRE_E_INTERNAL = 51, /* a bug or an unexpected kernel answer; the daemon's log says more */
+	WIRE_E_DEADLINE_INVALID = 52, /* longer than 2^62 ns, or the feature was not negotiated */
 };
 
 /* What a descriptor was found to be; stands in detail of WIRE_E_FD_KIND_REFUSED and in listings. */
@@ -213,7 +232,17 @@ struct wire_rearm {
 	uint32_t seq; /* last sequence number read; an older one is ignored */
 };
 
-/* REGISTERED, MODIFIED, DEREGISTERED: one per record of the request, in its order. */
+/*
+ * Deadlines of a registration, each 0 = none; a new SET_DEADLINE replaces both. Times from when the daemon
+ * reads it. `at` fires once. `idle` fires when there was no readiness (and no REARM, MODIFY, SET_DEADLINE) for
+ * so long, once; the next readiness starts it again.
+ */
+struct wire_set_deadline {
+	uint64_t id;
+	uint64_t at_ns, idle_ns;
+};
+
+/* REGISTERED, MODIFIED, DEREGISTERED, DEADLINE_SET: one per record of the request, in its order. */
 struct wire_result {
 	uint64_t id;	 /* 0 when REGISTER failed */
 	uint32_t error;	 /* enum wire_error, WIRE_OK */
@@ -226,7 +255,11 @@ struct wire_event {
 	uint8_t type;
 	uint8_t flags;
 	uint16_t ready;
-	uint32_t seq; /* of this registration, 1, 2, ... wrapping */
+	/*
+	 * READY: number of this event among the registration's, 1, 2, ... wrapping. TIMEOUT: of its last READY
+	 * event, unchanged: a REARM that crosses a TIMEOUT is not stale.
+	 */
+	uint32_t seq;
 };
 
 struct wire_error_record {
@@ -264,6 +297,7 @@ void wire_get_modify(const struct wire_frame *f, uint32_t i, struct wire_modify 
 void wire_get_rearm(const struct wire_frame *f, uint32_t i, struct wire_rearm *ret);
 uint64_t wire_get_deregister(const struct wire_frame *f, uint32_t i);
 uint64_t wire_get_ping(const struct wire_frame *f); /* PING and PONG */
+void wire_get_set_deadline(const struct wire_frame *f, uint32_t i, struct wire_set_deadline *ret);
 void wire_get_welcome(const struct wire_frame *f, struct wire_welcome *ret);
 void wire_get_result(const struct wire_frame *f, uint32_t i, struct wire_result *ret);
 void wire_get_event(const struct wire_frame *f, uint32_t i, struct wire_event *ret);
@@ -281,6 +315,7 @@ void wire_put_modify(uint8_t *buf, uint32_t i, const struct wire_modify *r);
 void wire_put_rearm(uint8_t *buf, uint32_t i, const struct wire_rearm *r);
 void wire_put_deregister(uint8_t *buf, uint32_t i, uint64_t id);
 void wire_put_ping(uint8_t *buf, uint64_t value); /* PING and PONG */
+void wire_put_set_deadline(uint8_t *buf, uint32_t i, const struct wire_set_deadline *d);
 void wire_put_welcome(uint8_t *buf, const struct wire_welcome *w);
 void wire_put_result(uint8_t *buf, uint32_t i, const struct wire_result *r);
 void wire_put_event(uint8_t *buf, uint32_t i, const struct wire_event *e);
