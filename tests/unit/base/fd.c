@@ -61,6 +61,8 @@ START_TEST(credentials_leave_room)
 	ck_assert_int_eq(rdy__recv_fds(sv[1], buf, sizeof(buf), got, 0, &r), 0);
 	ck_assert_uint_eq(r.n_fds, RDY__FDS_MAX);
 	ck_assert_uint_eq(r.flags, RDY__RECV_CREDENTIALS);
+	ck_assert_int_eq(r.pid, getpid());
+	ck_assert_uint_eq(r.uid, geteuid());
 	close_all(got, r.n_fds);
 	close_all(send, RDY__FDS_MAX);
 	close_all(sv, 2);

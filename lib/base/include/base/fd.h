@@ -33,6 +33,9 @@ struct rdy__received {
 	size_t n_bytes;
 	size_t n_fds;
 	uint32_t flags; /* RDY__RECV_* */
+	/* With RDY__RECV_CREDENTIALS: who sent it, as the kernel has verified. pid 0: foreign namespace. */
+	pid_t pid;
+	uid_t uid;
 };
 
 /*
