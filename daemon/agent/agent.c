@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process, see agent.h. The main thread. Here are the counters, the channel's incoming messages and the
- * lifetime; the disposal link is in closer.c, the channel's outgoing side in outbox.c.
+ * lifetime; the disposal link is in closer.c, the channel's outgoing side in outbox.c, the threads in
+ * reactors.c.
  */
 #include "agent.h"
 
@@ -20,6 +21,7 @@
 #include "closer.h"
 #include "log.h"
 #include "outbox.h"
+#include "reactors.h"
 
 #define CHANNEL_MESSAGES 16u /* read per round */
 /*
@@ -52,7 +54,7 @@ static void set_reserve(struct agent *a, uint32_t reserve)
 }
 
 /* What is open now, before any client's descriptor, is in use for good. */
-static int count_descriptors(struct agent *a)
+static int count_descriptors(uint32_t *ret)
 {
 	DIR *d = opendir("/proc/self/fd");
 	uint32_t n = 0;
@@ -62,17 +64,36 @@ static int count_descriptors(struct agent *a)
 	for (struct dirent *e; (e = readdir(d));)
 		n += e->d_name[0] != '.';
 	closedir(d);
-	quota_add(&a->descriptors, n - 1); /* less the directory's */
+	*ret = n - 1; /* less the directory's */
 	return 0;
+}
+
+/* Reactor 0, with a mailbox for the process: any other reactor opens as many descriptors. */
+static int start_first(struct agent *a)
+{
+	uint32_t before = 0, after = 0;
+	int e = count_descriptors(&before);
+
+	if (e == 0)
+		e = reactor_init(&a->reactor, a, 0, &a->config);
+	if (e == 0)
+		e = mailbox_init(&a->mailbox, a->reactor.poll, TOKEN(TOKEN_MAILBOX, 0, 0));
+	if (e == 0)
+		e = count_descriptors(&after);
+	a->reactor_descriptors = after - before;
+	a->n_reactors = 1;
+	return e;
 }
 
 int agent_init(struct agent *a, const struct channel_config *config, int take_channel,
 	int take_link, pid_t supervisor)
 {
-	uint32_t limit = 0;
+	uint32_t limit = 0, n_open = 0;
 	int e;
 
 	memset(a, 0, sizeof(*a));
+	rdy__list_init(&a->owed);
+	a->main_thread = pthread_self();
 	a->channel = take_channel;
 	a->link = LINK_SENDER_NULL;
 	a->vet = VET_NULL;
@@ -85,9 +106,11 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 	e = raise_limit(&limit);
 	quota_init(&a->descriptors, limit);
 	if (e == 0)
+		e = sockets_init(&a->sockets);
+	if (e == 0)
 		e = vet_init(&a->vet, supervisor);
 	if (e == 0)
-		e = reactor_init(&a->reactor, a, config);
+		e = start_first(a);
 	if (e == 0)
 		e = rdy_timer_new(a->reactor.poll, TOKEN(TOKEN_LINK_TIMER, 0, 0), &a->link_timer);
 	if (e == 0)
@@ -98,17 +121,41 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 	if (e == 0)
 		e = closer_watch(a);
 	if (e == 0)
-		e = count_descriptors(a);
+		e = count_descriptors(&n_open);
+	quota_add(&a->descriptors, n_open);
 	return e;
+}
+
+/* On its way through the mailbox. */
+struct agent_mail {
+	struct rdy__list link;
+	struct agent_message m;
+	int fds[]; /* DISPOSE */
+};
+
+static void free_mail(struct agent *a)
+{
+	struct rdy__list all, *node;
+
+	if (!a->mailbox.waker)
+		return;
+	rdy__list_init(&all);
+	mailbox_take(&a->mailbox, &all);
+	while ((node = rdy__list_pop(&all)))
+		free(rdy__list_entry(node, struct agent_mail, link));
+	mailbox_deinit(&a->mailbox);
 }
 
 void agent_deinit(struct agent *a)
 {
+	reactors_deinit(a);
+	free_mail(a);
 	a->link_timer = rdy_timer_free(a->link_timer);
 	a->idle_timer = rdy_timer_free(a->idle_timer);
 	reactor_deinit(&a->reactor);
 	link_sender_deinit(&a->link, true);
 	vet_deinit(&a->vet);
+	sockets_deinit(&a->sockets);
 	a->channel = rdy__fd_close(a->channel);
 	outbox_deinit(&a->outbox);
 }
@@ -131,19 +178,43 @@ bool agent_may_keep(const struct agent *a)
 
 void agent_fail(struct agent *a, const char *why)
 {
-	if (!a->done)
-		log_line(LOG_ERR, "ends=\"%s\" sessions=%u descriptors=%u quarantined=%u", why,
-			a->n_sessions, atomic_load(&a->descriptors.used), a->n_quarantined);
-	a->done = true;
-	a->status = EXIT_FAILURE;
+	/* Once, whoever comes first. */
+	if (!atomic_exchange(&a->done, true) || !atomic_load(&a->status))
+		log_line(LOG_ERR, "ends=\"%s\" registrations=%u descriptors=%u", why,
+			atomic_load(&a->registrations.used), atomic_load(&a->descriptors.used));
+	atomic_store(&a->status, EXIT_FAILURE);
+	if (!pthread_equal(pthread_self(), a->main_thread))
+		mailbox_wake(&a->mailbox);
 }
 
-void agent_post(struct agent *a, const struct agent_message *m)
+static void session_failed(struct agent *a, const struct agent_message *m)
+{
+	uint8_t answer[WIRE_HEADER_BYTES + WIRE_ERROR_BYTES];
+
+	if (m->u.failed.take_pidfd >= 0) {
+		rdy__fd_close(m->u.failed.take_pidfd);
+		quota_release(&a->descriptors, 1);
+	}
+	closer_take(a, m->u.failed.take_sock, answer,
+		wire_make_error(answer, 0, WIRE_E_OUT_OF_MEMORY, 0, true));
+	reactors_taken(a, m->u.failed.session);
+	a->n_sessions--;
+	reactors_session_end(a, m->reactor, m->u.failed.session);
+	closer_idle_check(a);
+}
+
+static void take_post(struct agent *a, const struct agent_message *m)
 {
 	switch (m->type) {
+	case AGENT_SESSION_TAKEN:
+		reactors_taken(a, m->u.session);
+		break;
+	case AGENT_SESSION_FAILED:
+		session_failed(a, m);
+		break;
 	case AGENT_SESSION_END:
 		a->n_sessions--;
-		outbox_say(a, CHANNEL_SESSION_END, m->u.session);
+		reactors_session_end(a, m->reactor, m->u.session);
 		closer_idle_check(a);
 		break;
 	case AGENT_DISPOSE:
@@ -155,33 +226,59 @@ void agent_post(struct agent *a, const struct agent_message *m)
 		if (a->n_quarantined++ == 0)
 			log_line(LOG_NOTICE, "quarantine=first sessions=%u", a->n_sessions);
 		break;
+	case AGENT_MARK:
+		reactors_mark(a, m->reactor, m->u.mark);
+		break;
+	case AGENT_ENDED:
+		reactors_ended(a);
+		break;
+	}
+}
+
+void agent_post(struct agent *a, const struct agent_message *m)
+{
+	size_t n = m->type == AGENT_DISPOSE ? m->u.dispose.n : 0;
+	struct agent_mail *mail;
+
+	if (pthread_equal(pthread_self(), a->main_thread)) {
+		take_post(a, m);
+		return;
+	}
+	mail = malloc(sizeof(*mail) + n * sizeof(int));
+	if (!mail) {
+		agent_fail(a, "out of memory");
+		return;
+	}
+	mail->m = *m;
+	if (n) {
+		memcpy(mail->fds, m->u.dispose.take_fds, n * sizeof(int));
+		mail->m.u.dispose.take_fds = mail->fds;
+	}
+	rdy__list_init(&mail->link);
+	mailbox_post(&a->mailbox, &mail->link);
+}
+
+static void read_mailbox(struct agent *a)
+{
+	struct rdy__list all, *node;
+
+	rdy__list_init(&all);
+	mailbox_take(&a->mailbox, &all);
+	while ((node = rdy__list_pop(&all))) {
+		struct agent_mail *mail = rdy__list_entry(node, struct agent_mail, link);
+
+		take_post(a, &mail->m);
+		free(mail);
 	}
 }
 
 static void take_session(
 	struct agent *a, const struct channel_session *info, const int *fds, size_t n_fds)
 {
-	struct reactor_message m = {
-		.type = REACTOR_SESSION,
-		.u.session = {.info = *info,
-			.take_sock = fds[0],
-			.take_pidfd = n_fds > 1 ? fds[1] : -1},
-	};
-	uint8_t answer[WIRE_HEADER_BYTES + WIRE_ERROR_BYTES];
-
 	a->n_sessions++;
 	a->idle_said = false;
 	rdy_timer_clear(a->idle_timer);
-	outbox_say(a, CHANNEL_TAKEN, info->session);
-	if (reactor_post(&a->reactor, &m) == 0)
-		return;
-	if (m.u.session.take_pidfd >= 0) {
-		rdy__fd_close(m.u.session.take_pidfd);
-		quota_release(&a->descriptors, 1);
-	}
-	closer_take(a, fds[0], answer, wire_make_error(answer, 0, WIRE_E_OUT_OF_MEMORY, 0, true));
-	agent_post(
-		a, &(struct agent_message){.type = AGENT_SESSION_END, .u.session = info->session});
+	reactors_give(a, reactors_choose(a), info, fds[0], n_fds > 1 ? fds[1] : -1);
 }
 
 static void take_refusal(struct agent *a, const struct channel_session *info, int take_sock)
@@ -199,10 +296,10 @@ static void take_refusal(struct agent *a, const struct channel_session *info, in
 static void take_config(struct agent *a, const struct channel_config *config)
 {
 	a->config = *config;
+	log_set_level((int)config->log_level);
 	quota_set_limit(&a->registrations, config->registrations);
 	set_reserve(a, config->fd_reserve);
-	reactor_post(&a->reactor,
-		&(struct reactor_message){.type = REACTOR_CONFIG, .u.config = &a->config});
+	reactors_config(a);
 	closer_idle_check(a);
 }
 
@@ -223,8 +320,7 @@ static void take_channel_message(
 		closer_replace(a, fds[0]);
 		break;
 	case CHANNEL_END:
-		reactor_post(&a->reactor, &(struct reactor_message){.type = REACTOR_END});
-		a->done = true;
+		reactors_end(a);
 		break;
 	default: /* one of ours, come back */
 		agent_fail(a, "the channel speaks something else");
@@ -234,7 +330,7 @@ static void take_channel_message(
 
 static void read_channel(struct agent *a)
 {
-	for (uint32_t i = 0; i < CHANNEL_MESSAGES && !a->done; i++) {
+	for (uint32_t i = 0; i < CHANNEL_MESSAGES && !a->ending; i++) {
 		static uint8_t buf[CHANNEL_BYTES_MAX]; /* the main thread's; used before the next */
 		int fds[RDY__FDS_MAX];
 		struct rdy__received got;
@@ -247,8 +343,7 @@ static void read_channel(struct agent *a)
 			quota_add(&a->descriptors, (uint32_t)got.n_fds);
 		if (e < 0 || (got.n_bytes == 0 && got.n_fds == 0)) {
 			/* The supervisor is gone. Agents that outlive it would listen for the next one here. */
-			reactor_post(&a->reactor, &(struct reactor_message){.type = REACTOR_END});
-			a->done = true;
+			reactors_end(a);
 			return;
 		}
 		if (got.flags & (RDY__RECV_FDS_LOST | RDY__RECV_CUT) ||
@@ -273,6 +368,9 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 	case TOKEN_LINK:
 		closer_readable(a);
 		break;
+	case TOKEN_MAILBOX:
+		read_mailbox(a);
+		break;
 	case TOKEN_LINK_TIMER:
 		closer_timer(a);
 		break;
@@ -288,10 +386,10 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 void agent_round(struct agent *a, int64_t timeout_ns)
 {
 	reactor_round(&a->reactor, timeout_ns);
-	if (a->done)
+	if (atomic_load_explicit(&a->done, memory_order_relaxed))
 		return;
 	closer_flush(a);
 	/* Whatever could give room back is on its way; if nothing is, it never will be. */
-	if (reactor_starved(&a->reactor) && !agent_room(a) && link_sender_pending(&a->link) == 0)
+	if (reactors_stuck(a))
 		agent_fail(a, "no descriptor left");
 }

@@ -2,8 +2,8 @@
 /*
  * The process: what all reactors of an agent share. The main thread owns the channel to the supervisor and
  * the disposal link and runs reactor 0; another reactor reaches what is here only by agent_post(), by the
- * atomic counters and by what is never written after the start. agent_post() and reactor_post() are the
- * only two ways across: a mailbox can take their place without a change on either side.
+ * atomic counters, the sockets' lock, and by what is never written after the start. agent_post() and
+ * reactor_post() are the only two ways across.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
@@ -14,8 +14,10 @@
 
 #include "channel/channel.h"
 #include "link/link.h"
+#include "mailbox.h"
 #include "quota.h"
 #include "reactor.h"
+#include "sockets.h"
 #include "vet.h"
 
 /* A closer that owes an answer for this long is stuck (architecture: "Wedged means dead"). */
@@ -24,17 +26,26 @@
 
 /* From a reactor to the process. */
 enum agent_message_type {
-	AGENT_SESSION_END, /* u.session: nothing of it is left but its socket */
-	AGENT_DISPOSE,	   /* u.dispose: consumed descriptors for the closer */
-	AGENT_QUARANTINED, /* one more descriptor that stays until the process ends */
+	AGENT_SESSION_TAKEN,  /* u.session: the reactor has it */
+	AGENT_SESSION_FAILED, /* u.failed: it could not; the descriptors come back */
+	AGENT_SESSION_END,    /* u.session: nothing of it is left but its socket */
+	AGENT_DISPOSE,	      /* u.dispose: consumed descriptors for the closer */
+	AGENT_QUARANTINED,    /* one more descriptor that stays until the process ends */
+	AGENT_MARK,	      /* u.mark: it is alive */
+	AGENT_ENDED,	      /* END is done in this reactor */
 };
 
 struct agent_message {
 	enum agent_message_type type;
+	uint32_t reactor; /* whose */
 	union {
-		uint64_t session;
+		uint64_t session, mark;
 		struct {
-			const int *take_fds;
+			uint64_t session;
+			int take_sock, take_pidfd;
+		} failed;
+		struct {
+			const int *take_fds; /* the array is borrowed until agent_post() returns */
 			size_t n;
 		} dispose;
 	} u;
@@ -54,12 +65,24 @@ struct agent {
 	struct quota registrations; /* the uid's */
 	struct quota descriptors;   /* our table: every open one is counted here exactly once */
 	_Atomic uint32_t reserve;   /* of that, what is kept free */
+	_Atomic bool done;	    /* leave the loop */
+	_Atomic int status;	    /* exit status, != 0: something is wrong, leave by _exit() */
+	struct sockets sockets;	    /* of all sessions; has a lock */
+	struct mailbox mailbox;	    /* from the other reactors to the main thread */
 	/* any thread, written only before the reactors start */
 	uint64_t cookie_seed;
 	struct vet vet;
+	pthread_t main_thread;
 	/* the main thread */
 	struct channel_config config;
-	struct reactor reactor;
+	struct reactor reactor; /* number 0 */
+	struct reactor *others[CHANNEL_REACTORS_MAX - 1];
+	uint32_t n_reactors;
+	uint32_t reactor_descriptors; /* that one more opens */
+	struct rdy__list owed;	      /* struct owed: TAKEN messages that wait */
+	uint64_t mark;		      /* last one asked for */
+	uint32_t n_ending;	      /* reactors that have not done END */
+	bool ending;
 	int channel;
 	struct agent_outbox outbox;
 	bool channel_blocked;
@@ -71,8 +94,6 @@ struct agent {
 	uint32_t n_sessions;
 	uint32_t n_quarantined;
 	bool idle_said;
-	bool done; /* END came, or the channel is gone: leave the loop */
-	int status;
 };
 
 /*
@@ -90,10 +111,13 @@ void agent_hello(struct agent *a);
 /* One round: wait up to timeout_ns (negative: for ever; less when work is left over), then do what is due. */
 void agent_round(struct agent *a, int64_t timeout_ns);
 
-/* Reactor to process. Cannot fail: what can't be done ends the agent (agent_fail). */
+/*
+ * Reactor to process: at once in the main thread, by mailbox from any other. Cannot fail: what can't be done
+ * ends the agent (agent_fail).
+ */
 void agent_post(struct agent *a, const struct agent_message *m);
 
-/* An event of the poll that is the process's (token kinds CHANNEL, LINK, and its timers). Main thread. */
+/* An event of reactor 0's poll that is the process's (CHANNEL, LINK, its timers, MAILBOX). Main thread. */
 void agent_event(struct agent *a, uint32_t kind, uint32_t ready);
 
 /* May a session be read: does one more message full of descriptors fit the table? */
@@ -102,7 +126,10 @@ bool agent_room(const struct agent *a);
 /* May a descriptor that has arrived be kept: is the reserve whole? */
 bool agent_may_keep(const struct agent *a);
 
-/* The process cannot go on (memory, a full table): it ends, the clients come back to a fresh agent. */
+/*
+ * The process cannot go on (memory, a full table): it ends, the clients come back to a fresh agent.
+ * Any thread.
+ */
 void agent_fail(struct agent *a, const char *why);
 
 #endif

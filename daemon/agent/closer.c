@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "log.h"
 #include "outbox.h"
+#include "reactors.h"
 
 int closer_watch(struct agent *a)
 {
@@ -58,7 +59,10 @@ void closer_flush(struct agent *a)
 		return;
 	e = link_sender_flush(&a->link, rdy__now_ns());
 	/* What went out was closed here. */
-	quota_release(&a->descriptors, (uint32_t)(before - a->link.n_queued));
+	if (before != a->link.n_queued) {
+		quota_release(&a->descriptors, (uint32_t)(before - a->link.n_queued));
+		reactors_feed(a);
+	}
 	if (e < 0) {
 		unwatch(a);
 		lost(a, CHANNEL_CLOSER_GONE, "gone");

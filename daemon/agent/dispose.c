@@ -46,7 +46,8 @@ void dispose_quarantine(struct reactor *r, struct session *s, int take_fd)
 {
 	(void)take_fd; /* stays open under its number; nobody needs the number any more */
 	s->n_quarantined++;
-	agent_post(r->agent, &(struct agent_message){.type = AGENT_QUARANTINED});
+	agent_post(
+		r->agent, &(struct agent_message){.type = AGENT_QUARANTINED, .reactor = r->index});
 }
 
 void dispose_unvetted(struct reactor *r, struct session *s, const int *take_fds, size_t n)

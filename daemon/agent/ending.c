@@ -80,6 +80,7 @@ static void finish(struct session *s)
 	struct reactor *r = s->reactor;
 
 	/* A stranger may hold the other end: not even this socket is closed here. */
+	sockets_remove(&r->agent->sockets, s->cookie);
 	dispose_plain(r, rdy__steal_fd(&s->sock));
 	r->sessions[s->index] = NULL;
 	r->generations[s->index]++;
@@ -88,7 +89,8 @@ static void finish(struct session *s)
 	rdy__list_append(&r->dead, &s->work);
 	session_check(s);
 	agent_post(r->agent,
-		&(struct agent_message){.type = AGENT_SESSION_END, .u.session = s->number});
+		&(struct agent_message){
+			.type = AGENT_SESSION_END, .reactor = r->index, .u.session = s->number});
 }
 
 bool session_end_slice(struct session *s, uint32_t *budget)

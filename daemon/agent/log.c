@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * See log.h. Main thread; one write(2) a line, no locks, no allocation.
+ * See log.h. One write(2) a line, one lock, no allocation.
  */
 #include "log.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,14 +13,23 @@
 #include "base/clock.h"
 
 static struct {
+	pthread_mutex_t lock;
 	uint32_t uid;
+	int level;
 	int64_t full_at_ns; /* when the token bucket is full again */
 	uint64_t dropped;
-} log_state;
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
 void log_init(uint32_t uid)
 {
 	log_state.uid = uid;
+}
+
+void log_set_level(int priority)
+{
+	pthread_mutex_lock(&log_state.lock);
+	log_state.level = priority;
+	pthread_mutex_unlock(&log_state.lock);
 }
 
 /* A bucket of one second's lines, kept as the time at which it would be full. */
@@ -33,12 +43,11 @@ static int over_rate(int64_t now_ns)
 	return 0;
 }
 
-void log_line(int priority, const char *format, ...)
+static void say(int priority, const char *format, va_list ap)
 {
 	/* Standard error belongs to whoever started us; its flags are not ours to change. */
 	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[LOG_LINE_BYTES];
-	va_list ap;
 	int n, m;
 
 	if (over_rate(rdy__now_ns()) || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT)) {
@@ -49,14 +58,24 @@ void log_line(int priority, const char *format, ...)
 	if (log_state.dropped)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, "dropped=%llu ",
 			(unsigned long long)log_state.dropped);
-	va_start(ap, format);
 	m = vsnprintf(line + n, sizeof(line) - (size_t)n, format, ap);
-	va_end(ap);
 	n += m < 0 ? 0 : m;
 	if ((size_t)n > sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
 	line[n++] = '\n';
 	log_state.dropped = write(STDERR_FILENO, line, (size_t)n) < 0 ? log_state.dropped + 1 : 0;
+}
+
+void log_line(int priority, const char *format, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&log_state.lock);
+	va_start(ap, format);
+	if (priority <= log_state.level)
+		say(priority, format, ap);
+	va_end(ap);
+	pthread_mutex_unlock(&log_state.lock);
 }
 
 const char *log_escape(char *buf, size_t buf_bytes, const char *text)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The agent's log: one line per call to standard error, "<N>readyd-agent[uid]: key=value ...", N being a
- * syslog priority. Main thread. It never blocks: what standard error cannot take now, and what is over the
+ * syslog priority. Any thread. It never blocks: what standard error cannot take now, and what is over the
  * rate, is dropped, and the next line that goes out says how many were.
  */
 #ifndef AGENT_LOG_H
@@ -15,6 +15,9 @@
 #define LOG_LINES_PER_S 20
 
 void log_init(uint32_t uid);
+
+/* Lines of a lower priority (a higher number) are not written. */
+void log_set_level(int priority);
 
 __attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);
 

@@ -83,6 +83,7 @@ int main(int argc, char **argv)
 	if (e < 0)
 		return die("waiting for the configuration", e);
 	log_init(config.uid);
+	log_set_level((int)config.log_level);
 	e = agent_init(&agent, &config, CHANNEL_FD_SUPERVISOR, CHANNEL_FD_CLOSER, supervisor);
 	if (e < 0)
 		return die("setting up", e);
@@ -90,8 +91,11 @@ int main(int argc, char **argv)
 	if (e < 0)
 		return die("entering the sandbox", e);
 	agent_hello(&agent);
-	while (!agent.done)
+	while (!atomic_load_explicit(&agent.done, memory_order_relaxed))
 		agent_round(&agent, -1);
+	/* Other threads may be anywhere: nothing is tidied up under them. */
+	if (atomic_load(&agent.status))
+		_exit(atomic_load(&agent.status));
 	agent_deinit(&agent);
-	return agent.status;
+	return EXIT_SUCCESS;
 }

@@ -17,7 +17,14 @@
 #include "deliver.h"
 #include "session.h"
 
-int reactor_init(struct reactor *r, struct agent *agent, const struct channel_config *config)
+/* On its way through a mailbox. */
+struct reactor_mail {
+	struct rdy__list link;
+	struct reactor_message m;
+};
+
+int reactor_init(
+	struct reactor *r, struct agent *agent, uint32_t index, const struct channel_config *config)
 {
 	static const char *const selectors[] = {
 		[CHANNEL_SELECTOR_AUTO] = NULL,
@@ -32,6 +39,7 @@ int reactor_init(struct reactor *r, struct agent *agent, const struct channel_co
 	int e;
 
 	r->agent = agent;
+	r->index = index;
 	r->config = *config;
 	r->registrations = REGISTRATIONS_NULL;
 	rdy__list_init(&r->input);
@@ -45,6 +53,8 @@ int reactor_init(struct reactor *r, struct agent *agent, const struct channel_co
 		e = rdy_events_new(REACTOR_EVENTS, &r->events);
 	if (e == 0)
 		e = rdy_timer_new(r->poll, TOKEN(TOKEN_HELLO_TIMER, 0, 0), &r->hello_timer);
+	if (e == 0 && index)
+		e = mailbox_init(&r->mailbox, r->poll, TOKEN(TOKEN_MAILBOX, index, 0));
 	if (e == 0)
 		r->native_edge = rdy_poll_caps(r->poll) & RDY_CAP_EDGE;
 	return e;
@@ -58,10 +68,24 @@ static void free_dead(struct reactor *r)
 		session_free(rdy__list_entry(node, struct session, work));
 }
 
+static void free_mail(struct reactor *r)
+{
+	struct rdy__list all, *node;
+
+	if (!r->mailbox.waker)
+		return;
+	rdy__list_init(&all);
+	mailbox_take(&r->mailbox, &all);
+	while ((node = rdy__list_pop(&all)))
+		free(rdy__list_entry(node, struct reactor_mail, link));
+	mailbox_deinit(&r->mailbox);
+}
+
 void reactor_deinit(struct reactor *r)
 {
 	if (!r->agent)
 		return;
+	free_mail(r);
 	for (uint32_t i = 0; i < r->n_slots; i++)
 		session_free(r->sessions[i]);
 	free_dead(r);
@@ -76,37 +100,86 @@ void reactor_deinit(struct reactor *r)
 	r->agent = NULL;
 }
 
-int reactor_post(struct reactor *r, const struct reactor_message *m)
+static void take_session(struct reactor *r, const struct reactor_message *m)
 {
+	struct agent_message answer = {
+		.type = AGENT_SESSION_TAKEN,
+		.reactor = r->index,
+		.u.session = m->u.session.info.session,
+	};
 	struct session *s;
 
-	switch (m->type) {
-	case REACTOR_SESSION:
-		return session_new(
-			r, &m->u.session.info, m->u.session.take_sock, m->u.session.take_pidfd, &s);
-	case REACTOR_CONFIG:
-		r->config = *m->u.config;
-		return 0;
-	case REACTOR_END:
-		for (uint32_t i = 0; i < r->n_slots; i++)
-			if (r->sessions[i])
-				session_fatal(r->sessions[i], 0, WIRE_E_SHUTTING_DOWN, 0);
-		return 0;
+	if (session_new(r, &m->u.session.info, m->u.session.take_sock, m->u.session.take_pidfd,
+		    &s) < 0) {
+		answer.type = AGENT_SESSION_FAILED;
+		answer.u.failed.session = m->u.session.info.session;
+		answer.u.failed.take_sock = m->u.session.take_sock;
+		answer.u.failed.take_pidfd = m->u.session.take_pidfd;
 	}
-	return -EINVAL;
+	agent_post(r->agent, &answer);
 }
 
-bool reactor_owns_socket(const struct reactor *r, uint64_t cookie)
+static void take_end(struct reactor *r)
 {
 	for (uint32_t i = 0; i < r->n_slots; i++)
-		if (r->sessions[i] && r->sessions[i]->cookie == cookie)
-			return true;
-	return false;
+		if (r->sessions[i])
+			session_fatal(r->sessions[i], 0, WIRE_E_SHUTTING_DOWN, 0);
+	r->stopped = true;
+	agent_post(r->agent, &(struct agent_message){.type = AGENT_ENDED, .reactor = r->index});
 }
 
-bool reactor_starved(const struct reactor *r)
+static void take_message(struct reactor *r, const struct reactor_message *m)
 {
-	return !rdy__list_empty(&r->starved);
+	switch (m->type) {
+	case REACTOR_SESSION:
+		take_session(r, m);
+		break;
+	case REACTOR_CONFIG:
+		r->config = m->u.config;
+		break;
+	case REACTOR_MARK:
+		agent_post(r->agent,
+			&(struct agent_message){
+				.type = AGENT_MARK, .reactor = r->index, .u.mark = m->u.mark});
+		break;
+	case REACTOR_END:
+		take_end(r);
+		break;
+	case REACTOR_STOP:
+		r->stopped = true;
+		break;
+	}
+}
+
+int reactor_post(struct reactor *r, const struct reactor_message *m)
+{
+	struct reactor_mail *mail;
+
+	if (r->index == 0) {
+		take_message(r, m);
+		return 0;
+	}
+	mail = malloc(sizeof(*mail));
+	if (!mail)
+		return -ENOMEM;
+	mail->m = *m;
+	rdy__list_init(&mail->link);
+	mailbox_post(&r->mailbox, &mail->link);
+	return 0;
+}
+
+static void read_mailbox(struct reactor *r)
+{
+	struct rdy__list all, *node;
+
+	rdy__list_init(&all);
+	mailbox_take(&r->mailbox, &all);
+	while ((node = rdy__list_pop(&all))) {
+		struct reactor_mail *mail = rdy__list_entry(node, struct reactor_mail, link);
+
+		take_message(r, &mail->m);
+		free(mail);
+	}
 }
 
 void reactor_set_hello_timer(struct reactor *r)
@@ -180,6 +253,12 @@ static void dispatch(struct reactor *r, const struct rdy_event *e)
 	case TOKEN_HELLO_TIMER:
 		hello_timeout(r);
 		break;
+	case TOKEN_MAILBOX:
+		if (r->index) {
+			read_mailbox(r);
+			break;
+		}
+		__attribute__((fallthrough));
 	default:
 		agent_event(r->agent, kind, e->ready);
 		break;
@@ -284,4 +363,7 @@ void reactor_round(struct reactor *r, int64_t timeout_ns)
 	deliver_all(r);
 	give_up(r);
 	free_dead(r);
+	atomic_store_explicit(&r->load, r->registrations.n_used, memory_order_relaxed);
+	/* After give_up(): whoever sees it has been told of everything that may make room. */
+	atomic_store_explicit(&r->starving, !rdy__list_empty(&r->starved), memory_order_release);
 }

@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "channel/channel.h"
 #include "dispose.h"
+#include "mailbox.h"
 #include "ready/poll.h"
 #include "ready/timer.h"
 #include "registration.h"
@@ -22,9 +23,9 @@ struct agent;
 struct session;
 
 /*
- * Tokens in the poll: kind:3 | index:29 | generation:32. A registration's token is its id (kind 0).
+ * Tokens in the poll: kind:4 | index:28 | generation:32. A registration's token is its id (kind 0).
  */
-#define TOKEN_KIND_SHIFT 61
+#define TOKEN_KIND_SHIFT 60
 enum token_kind {
 	TOKEN_REGISTRATION = 0,
 	TOKEN_SESSION = 1, /* the session's socket */
@@ -34,6 +35,7 @@ enum token_kind {
 	TOKEN_LINK = 5,
 	TOKEN_LINK_TIMER = 6,
 	TOKEN_IDLE_TIMER = 7,
+	TOKEN_MAILBOX = 8, /* reactor 0: the process's; any other: its own */
 };
 #define TOKEN(kind, index, generation) \
 	((uint64_t)(kind) << TOKEN_KIND_SHIFT | (uint64_t)(index) << 32 | (uint32_t)(generation))
@@ -45,7 +47,9 @@ enum token_kind {
 enum reactor_message_type {
 	REACTOR_SESSION, /* u.session: take over */
 	REACTOR_CONFIG,	 /* u.config: a new snapshot */
+	REACTOR_MARK,	 /* u.mark: say that you are alive */
 	REACTOR_END,	 /* every session is told SHUTTING_DOWN; then the process exits */
+	REACTOR_STOP,	 /* leave the loop, and say nothing */
 };
 
 struct reactor_message {
@@ -55,7 +59,8 @@ struct reactor_message {
 			struct channel_session info;
 			int take_sock, take_pidfd; /* pidfd may be -1 */
 		} session;
-		const struct channel_config *config;
+		struct channel_config config;
+		uint64_t mark;
 	} u;
 };
 
@@ -68,6 +73,17 @@ struct reactor_counters {
 };
 
 struct reactor {
+	/* any thread */
+	struct mailbox mailbox; /* not in reactor 0, which the main thread runs */
+	_Atomic uint32_t load;	/* registrations, as of its last round */
+	_Atomic bool starving;	/* sessions wait for room in the descriptor table */
+	/* the main thread */
+	uint32_t n_given; /* sessions that it has or is about to get */
+	uint64_t mark;	  /* last one it answered */
+	pthread_t thread; /* not of reactor 0 */
+	/* its own */
+	uint32_t index;
+	bool stopped;
 	struct agent *agent;
 	struct rdy_poll *poll;
 	struct rdy_events *events;
@@ -95,10 +111,15 @@ struct reactor {
 };
 
 /* Returns 0 or -errno; deinit is legal after either and leaves clients' descriptors to the kernel. */
-int reactor_init(struct reactor *r, struct agent *agent, const struct channel_config *config);
+int reactor_init(struct reactor *r, struct agent *agent, uint32_t index,
+	const struct channel_config *config);
 void reactor_deinit(struct reactor *r);
 
-/* Process to reactor. Returns 0, or -errno with u.session's descriptors still the caller's. */
+/*
+ * Process to reactor, from the main thread: at once to reactor 0, by mailbox to any other. Descriptors are
+ * consumed: a session that cannot be served comes back as AGENT_SESSION_FAILED.
+ * Returns 0, or -ENOMEM with nothing consumed.
+ */
 int reactor_post(struct reactor *r, const struct reactor_message *m);
 
 /*
@@ -106,12 +127,6 @@ int reactor_post(struct reactor *r, const struct reactor_message *m);
  * descriptors. timeout_ns: as rdy_poll_wait(); not waited when work is left from the last round.
  */
 void reactor_round(struct reactor *r, int64_t timeout_ns);
-
-/* Is this SO_COOKIE the one of a session's socket? Its own sessions; another reactor's stay to be asked. */
-bool reactor_owns_socket(const struct reactor *r, uint64_t cookie);
-
-/* Sessions wait for room in the descriptor table. */
-bool reactor_starved(const struct reactor *r);
 
 /* The next hello deadline has changed. */
 void reactor_set_hello_timer(struct reactor *r);

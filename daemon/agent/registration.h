@@ -12,8 +12,8 @@
 
 #define REGISTRATION_NONE UINT32_MAX
 #define REGISTRATION_CHUNK 256u
-/* Indexes stay below 2^29: tokens of the poll use the bits above (reactor.h). */
-#define REGISTRATION_INDEX_MAX (1u << 29)
+/* Indexes stay below 2^28: tokens of the poll use the bits above (reactor.h). */
+#define REGISTRATION_INDEX_MAX (1u << 28)
 
 /* registration.flags */
 #define REGISTRATION_KEEP 0x01u	 /* a hangup does not end it */
@@ -59,7 +59,7 @@ struct registrations {
 /* Frees the memory; descriptors in it are the process's to leave to the kernel. Idempotent. */
 void registrations_deinit(struct registrations *r);
 
-/* Take a slot: all zero but generation and fd = -1. Returns 0, -ENOMEM, -ENOSPC (2^29). */
+/* Take a slot: all zero but generation and fd = -1. Returns 0, -ENOMEM, -ENOSPC (2^28). */
 int registrations_take(struct registrations *r, uint32_t *ret_index);
 
 /* Give it back: its id is dead from here on. Linked nowhere, no descriptor (asserted). */

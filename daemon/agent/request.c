@@ -60,7 +60,7 @@ static enum wire_error poll_error(int e)
 static enum wire_error check_kind(
 	struct session *s, const struct vet_result *v, uint32_t *ret_detail)
 {
-	if (v->own || (v->cookie && reactor_owns_socket(s->reactor, v->cookie)))
+	if (v->own || (v->cookie && sockets_have(&s->reactor->agent->sockets, v->cookie)))
 		return WIRE_E_FD_OWN_SOCKET;
 	if (!vet_kind_allowed(v->kind)) {
 		*ret_detail = v->kind;

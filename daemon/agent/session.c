@@ -117,6 +117,9 @@ int session_new(struct reactor *r, const struct channel_session *info, int take_
 			goto no_pidfd;
 	}
 	set_up_socket(s, r->config.send_buffer_bytes);
+	e = sockets_add(&r->agent->sockets, s->cookie);
+	if (e < 0)
+		goto no_cookie;
 	r->sessions[index] = s;
 	r->n_sessions++;
 	s->hello_deadline_ns = rdy__deadline_ns(rdy__now_ns(), r->config.hello_timeout_ns);
@@ -125,6 +128,9 @@ int session_new(struct reactor *r, const struct channel_session *info, int take_
 	*ret = s;
 	return 0;
 
+no_cookie:
+	if (take_pidfd >= 0)
+		rdy_poll_deregister(r->poll, take_pidfd);
 no_pidfd:
 	rdy_poll_deregister(r->poll, take_sock);
 no_socket:

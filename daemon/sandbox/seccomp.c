@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -54,10 +55,6 @@ static const int common[] = {
 	SCMP_SYS(writev),
 };
 
-/*
- * Threads (several reactors) will need clone and clone3, here and with the flags of a thread, because a
- * fork would copy every client's descriptor into a child.
- */
 static const int agent[] = {
 	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
@@ -131,6 +128,20 @@ static int add_memory(scmp_filter_ctx ctx)
 	return r;
 }
 
+/*
+ * Reactors are threads; a fork would copy every client's descriptor into a child. The flags of clone3() lie in
+ * memory, where a filter cannot look: the C library goes on with clone() when the kernel has no clone3().
+ */
+static int add_threads(scmp_filter_ctx ctx)
+{
+	const uint64_t thread = CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+	int r = allow_if(ctx, SCMP_SYS(clone), SCMP_A0(SCMP_CMP_MASKED_EQ, thread, thread));
+
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return r;
+}
+
 static int add_agent(scmp_filter_ctx ctx)
 {
 	/* Reading only. O_TMPFILE contains O_DIRECTORY, which reading may use: its own bit is enough. */
@@ -150,6 +161,8 @@ static int add_agent(scmp_filter_ctx ctx)
 	/* Reading a limit, not setting one. */
 	if (r == 0)
 		r = allow_if(ctx, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0));
+	if (r == 0)
+		r = add_threads(ctx);
 	for (size_t i = 0; r == 0 && i < RDY__ARRAY_SIZE(agent_fcntl); i++) {
 		const struct scmp_arg_cmp cmd = SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)agent_fcntl[i]);
 

@@ -153,12 +153,15 @@ static inline void rig_start(const struct channel_config *config)
 	ck_assert_int_eq(rig.used, rig.open);
 }
 
-/* Until the agent is as it was at the start, but for n descriptors in quarantine. */
+/* Until the agent is as it was at the start, but for n descriptors in quarantine and for more reactors. */
 static inline void rig_settle(uint32_t n_quarantined)
 {
+	uint32_t more = (rig.agent.n_reactors - 1) * rig.agent.reactor_descriptors + n_quarantined;
+
 	for (int i = 0; i < RIG_ROUNDS; i++) {
-		if (rig.agent.reactor.n_sessions == 0 && rig.agent.outbox.n == 0 &&
-			link_sender_pending(&rig.agent.link) == 0)
+		if (rig.agent.n_sessions == 0 && rig.agent.outbox.n == 0 &&
+			link_sender_pending(&rig.agent.link) == 0 &&
+			atomic_load(&rig.agent.descriptors.used) == rig.used + more)
 			break;
 		rig_turn();
 	}
@@ -166,8 +169,8 @@ static inline void rig_settle(uint32_t n_quarantined)
 	ck_assert_uint_eq(rig.agent.reactor.registrations.n_used, 0);
 	ck_assert_uint_eq(atomic_load(&rig.agent.registrations.used), 0);
 	ck_assert_uint_eq(rig.agent.n_quarantined, n_quarantined);
-	ck_assert_uint_eq(atomic_load(&rig.agent.descriptors.used), rig.used + n_quarantined);
-	ck_assert_int_eq(unit_count_fds(), rig.open + (int)n_quarantined);
+	ck_assert_uint_eq(atomic_load(&rig.agent.descriptors.used), rig.used + more);
+	ck_assert_int_eq(unit_count_fds(), rig.open + (int)more);
 }
 
 static inline void rig_stop(void)
