@@ -18,6 +18,7 @@ void registrations_deinit(struct registrations *r)
 static void append_free(struct registrations *r, uint32_t index)
 {
 	registrations_at(r, index)->next = REGISTRATION_NONE;
+	registrations_at(r, index)->prev = r->free_tail;
 	if (r->free_tail == REGISTRATION_NONE)
 		r->free_head = index;
 	else
@@ -40,16 +41,40 @@ static int grow(struct registrations *r)
 		return -ENOMEM;
 	r->chunks[r->n_chunks++] = chunk;
 	for (uint32_t i = 0; i < REGISTRATION_CHUNK; i++) {
-		chunk[i].generation = 1;
+		chunk[i].generation = r->first_generation ? r->first_generation : 1;
 		chunk[i].fd = -1;
 		append_free(r, (r->n_chunks - 1) * REGISTRATION_CHUNK + i);
 	}
 	return 0;
 }
 
+/* Out of the free ones, wherever among them it is. */
+static void take_free(struct registrations *r, uint32_t index, uint32_t generation)
+{
+	struct registration *reg = registrations_at(r, index);
+
+	if (reg->prev == REGISTRATION_NONE)
+		r->free_head = reg->next;
+	else
+		registrations_at(r, reg->prev)->next = reg->next;
+	if (reg->next == REGISTRATION_NONE)
+		r->free_tail = reg->prev;
+	else
+		registrations_at(r, reg->next)->prev = reg->prev;
+	*reg = (struct registration){
+		.generation = generation,
+		.fd = -1,
+		.owner = REGISTRATION_NONE,
+		.next = REGISTRATION_NONE,
+		.prev = REGISTRATION_NONE,
+		.ready_next = REGISTRATION_NONE,
+		.ready_prev = REGISTRATION_NONE,
+	};
+	r->n_used++;
+}
+
 int registrations_take(struct registrations *r, uint32_t *ret_index)
 {
-	struct registration *reg;
 	uint32_t index;
 
 	if (r->free_head == REGISTRATION_NONE) {
@@ -59,22 +84,36 @@ int registrations_take(struct registrations *r, uint32_t *ret_index)
 			return e;
 	}
 	index = r->free_head;
-	reg = registrations_at(r, index);
-	r->free_head = reg->next;
-	if (r->free_head == REGISTRATION_NONE)
-		r->free_tail = REGISTRATION_NONE;
-	*reg = (struct registration){
-		.generation = reg->generation,
-		.fd = -1,
-		.owner = REGISTRATION_NONE,
-		.next = REGISTRATION_NONE,
-		.prev = REGISTRATION_NONE,
-		.ready_next = REGISTRATION_NONE,
-		.ready_prev = REGISTRATION_NONE,
-	};
-	r->n_used++;
+	take_free(r, index, registrations_at(r, index)->generation);
 	*ret_index = index;
 	return 0;
+}
+
+int registrations_take_at(struct registrations *r, uint32_t index, uint32_t generation)
+{
+	if (index >= REGISTRATION_INDEX_MAX || generation == 0)
+		return -EINVAL;
+	while (index / REGISTRATION_CHUNK >= r->n_chunks) {
+		int e = grow(r);
+
+		if (e < 0)
+			return e;
+	}
+	/* A slot that is taken and not used yet has no mode: whoever takes, sets it at once. */
+	if (registrations_at(r, index)->mode)
+		return -EEXIST;
+	take_free(r, index, generation);
+	return 0;
+}
+
+uint32_t registrations_next_generation(const struct registrations *r)
+{
+	uint32_t last = r->first_generation;
+
+	for (uint32_t i = 0; i < r->n_chunks * REGISTRATION_CHUNK; i++)
+		if (registrations_at(r, i)->generation > last)
+			last = registrations_at(r, i)->generation;
+	return last + 1 ? last + 1 : 1;
 }
 
 void registrations_give(struct registrations *r, uint32_t index)

@@ -28,7 +28,7 @@ struct registration {
 	int32_t fd;	     /* the client's; -1 when ended or free */
 	uint32_t seq;	     /* of the last event delivered */
 	uint32_t owner;	     /* index of the session */
-	uint32_t next, prev; /* in the session's list; next also links free slots */
+	uint32_t next, prev; /* in the session's list, or in that of the free slots */
 	uint32_t ready_next, ready_prev;
 	uint16_t pending; /* readiness not delivered yet, OR-ed */
 	uint8_t interest;
@@ -48,6 +48,7 @@ struct registrations {
 	uint32_t n_chunks;
 	uint32_t free_head, free_tail; /* first in, first out: an index comes back late */
 	uint32_t n_used;
+	uint32_t first_generation; /* of a slot that was never used; 0 = 1 */
 };
 
 #define REGISTRATIONS_NULL \
@@ -61,6 +62,18 @@ void registrations_deinit(struct registrations *r);
 
 /* Take a slot: all zero but generation and fd = -1. Returns 0, -ENOMEM, -ENOSPC (2^28). */
 int registrations_take(struct registrations *r, uint32_t *ret_index);
+
+/*
+ * Take this slot with this generation, which a predecessor's registration has; as registrations_take(). The
+ * slab grows up to it. Returns 0, -ENOMEM, -EEXIST the slot is taken, -EINVAL there is no such slot.
+ */
+int registrations_take_at(struct registrations *r, uint32_t index, uint32_t generation);
+
+/*
+ * A generation that no slot has had, for a successor: what it gives out is none of the ids that were.
+ * After 2^32 generations it starts again at 1.
+ */
+uint32_t registrations_next_generation(const struct registrations *r);
 
 /* Give it back: its id is dead from here on. Linked nowhere, no descriptor (asserted). */
 void registrations_give(struct registrations *r, uint32_t index);

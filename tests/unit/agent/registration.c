@@ -191,5 +191,69 @@ START_TEST(memory_per_registration)
 }
 END_TEST
 
+/* A predecessor's ids live on in a fresh slab, in any order and beside new ones. */
+START_TEST(ids_of_a_predecessor)
+{
+	static const uint32_t indexes[] = {700, 3, 0, REGISTRATION_CHUNK - 1, 4, 1, 699};
+	struct registrations r = REGISTRATIONS_NULL;
+	uint32_t index;
+
+	for (uint32_t i = 0; i < 7; i++) {
+		uint64_t id = (uint64_t)indexes[i] << 32 | (i + 5);
+
+		ck_assert_int_eq(registrations_take_at(&r, indexes[i], i + 5), 0);
+		ck_assert_uint_eq(registration_id(&r, indexes[i]), id);
+		ck_assert_int_eq(registrations_at(&r, indexes[i])->fd, -1);
+		registrations_at(&r, indexes[i])->mode = 1;
+		registrations_at(&r, indexes[i])->owner = 2;
+		ck_assert_ptr_nonnull(registrations_find(&r, id, 2, &index));
+		ck_assert_int_eq(registrations_take_at(&r, indexes[i], i + 5), -EEXIST);
+	}
+	ck_assert_uint_eq(r.n_chunks, 3);
+	ck_assert_uint_eq(r.n_used, 7);
+	ck_assert_int_eq(registrations_take_at(&r, REGISTRATION_INDEX_MAX, 1), -EINVAL);
+	ck_assert_int_eq(registrations_take_at(&r, 5, 0), -EINVAL);
+	/* Every other slot is still there, once. */
+	for (uint32_t i = 7; i < 3 * REGISTRATION_CHUNK; i++)
+		for (uint32_t k = take(&r, i, 2), j = 0; j < 7; j++)
+			ck_assert_uint_ne(k, indexes[j]);
+	ck_assert_uint_eq(r.free_head, REGISTRATION_NONE);
+	ck_assert_uint_eq(r.free_tail, REGISTRATION_NONE);
+	ck_assert_uint_eq(r.n_chunks, 3);
+	/* The last free one, too, and then it grows again. */
+	registrations_give(&r, 3);
+	ck_assert_int_eq(registrations_take_at(&r, 3, 9), 0);
+	registrations_at(&r, 3)->mode = 1;
+	take(&r, 1, 2);
+	ck_assert_uint_eq(r.n_chunks, 4);
+	registrations_deinit(&r);
+}
+END_TEST
+
+/* An id that has died at the predecessor is nobody's at the successor either. */
+START_TEST(generations_of_a_predecessor)
+{
+	struct registrations old = REGISTRATIONS_NULL, r = REGISTRATIONS_NULL;
+	uint32_t index = take(&old, 1, 0), found;
+	uint64_t dead = registration_id(&old, index);
+
+	registrations_give(&old, index);
+	ck_assert_uint_eq(registrations_next_generation(&old), 3);
+	r.first_generation = registrations_next_generation(&old);
+	for (uint32_t i = 0; i < REGISTRATION_CHUNK; i++) {
+		uint32_t k = take(&r, i, 0);
+
+		ck_assert_uint_eq(registrations_at(&r, k)->generation, 3);
+	}
+	ck_assert_ptr_null(registrations_find(&r, dead, 0, &found));
+	ck_assert_uint_eq(registrations_next_generation(&r), 4);
+	registrations_at(&r, 5)->generation = UINT32_MAX;
+	ck_assert_uint_eq(registrations_next_generation(&r), 1);
+	registrations_deinit(&old);
+	registrations_deinit(&r);
+}
+END_TEST
+
 UNIT_MAIN("agent/registration", ids_die, generations_wrap_over_zero, foreign_ids, ready_once, lists,
-	cookies_as_a_set, memory_per_registration)
+	cookies_as_a_set, memory_per_registration, ids_of_a_predecessor,
+	generations_of_a_predecessor)
