@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "adopt.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "bouncer.h"
@@ -103,9 +104,12 @@ int agents_start_closer(struct supervisor *sv, struct agent *agent, int *ret_lin
 
 static int start_processes(struct supervisor *sv, struct agent *agent)
 {
-	int channel[2] = {-1, -1}, link = -1, r;
+	int channel[2] = {-1, -1}, link = -1, listener = -1, r;
 
+	agent->program = sv->children.ids[CHILD_AGENT];
 	r = socket_pair(channel);
+	if (r == 0)
+		r = adopt_listener(sv, agent, &listener);
 	if (r == 0) {
 		agent->channel = rdy__steal_fd(&channel[0]);
 		/* It is there when the agent starts to read. */
@@ -114,39 +118,47 @@ static int start_processes(struct supervisor *sv, struct agent *agent)
 	if (r == 0)
 		r = agents_start_closer(sv, agent, &link);
 	if (r == 0) {
-		const int fds[2] = {channel[1], link};
+		const int fds[3] = {channel[1], link, listener};
 
-		r = child_start(sv, CHILD_AGENT, agent->uid, fds, 2, &agent->process);
+		r = child_start(
+			sv, CHILD_AGENT, agent->uid, fds, listener >= 0 ? 3 : 2, &agent->process);
 	}
+	rdy__fd_close(listener);
 	rdy__fd_close(link);
 	close_pair(channel);
 	if (r < 0)
 		return r;
 	agent->process->agent = agent;
+	adopt_started(sv, agent);
 	return rdy_poll_register(sv->poll, agent->channel,
 		TOKEN(TOKEN_CHANNEL, agent->index, sv->agents.generations[agent->index]),
 		RDY_READABLE, RDY_LEVEL);
 }
 
-/* Its memory, our end of its channel, its processes; not its sessions. */
-static void destroy(struct supervisor *sv, struct agent *agent)
+/* Its memory and our end of its channel; not its sessions. */
+static void forget(struct supervisor *sv, struct agent *agent)
 {
 	if (agent->channel >= 0)
 		rdy_poll_deregister(sv->poll, agent->channel);
 	rdy__fd_close(agent->channel);
 	rdy__fd_close(agent->closer_end);
-	child_kill(sv, agent->process);
-	child_kill(sv, agent->closer);
-	if (rdy__list_linked(&agent->link)) {
-		rdy__list_unlink(&agent->link);
-		sv->agents.slots[agent->index] = NULL;
-		sv->agents.generations[agent->index]++;
-		sv->agents.n--;
-	}
+	rdy__list_unlink(&agent->link);
+	sv->agents.slots[agent->index] = NULL;
+	sv->agents.generations[agent->index]++;
+	sv->agents.n--;
 	free(agent);
 }
 
-static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
+/* And its processes. */
+static void destroy(struct supervisor *sv, struct agent *agent)
+{
+	adopt_forget(sv, agent);
+	child_kill(sv, agent->process);
+	child_kill(sv, agent->closer);
+	forget(sv, agent);
+}
+
+int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret)
 {
 	struct agents *a = &sv->agents;
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -162,18 +174,34 @@ static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
 	agent->channel = agent->closer_end = -1;
 	agent->started_at_ns = rdy__now_ns();
 	r = take_slot(a, &agent->index);
-	if (r == 0)
-		r = start_processes(sv, agent);
 	if (r < 0) {
-		log_line(LOG_P_ERROR, "agent=failed uid=%u error=\"%s\"", (unsigned int)uid,
-			strerror(-r));
-		destroy(sv, agent);
-		note_failure(a, uid);
+		free(agent);
 		return r;
 	}
 	a->slots[agent->index] = agent;
 	a->n++;
 	rdy__list_append(&a->all, &agent->link);
+	*ret = agent;
+	return 0;
+}
+
+static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
+{
+	struct agent *agent = NULL;
+	int r = agents_new(sv, uid, &agent);
+
+	if (r == 0) {
+		agent->state = AGENT_STARTING;
+		r = start_processes(sv, agent);
+	}
+	if (r < 0) {
+		log_line(LOG_P_ERROR, "agent=failed uid=%u error=\"%s\"", (unsigned int)uid,
+			strerror(-r));
+		if (agent)
+			destroy(sv, agent);
+		note_failure(&sv->agents, uid);
+		return r;
+	}
 	log_line(LOG_P_INFO, "agent=started uid=%u pid=%d", (unsigned int)uid,
 		(int)agent->process->pid);
 	*ret = agent;
@@ -217,8 +245,11 @@ static void shut_sessions(struct supervisor *sv, struct rdy__list *sessions)
 	while ((l = rdy__list_pop(sessions))) {
 		struct session *s = rdy__list_entry(l, struct session, link);
 
-		shutdown(s->sock, SHUT_RDWR);
-		bouncer_close(sv, rdy__steal_fd(&s->sock));
+		/* Of an adopted one we have no copy: the agent's exit closes it, or the client's ping finds out. */
+		if (s->sock >= 0) {
+			shutdown(s->sock, SHUT_RDWR);
+			bouncer_close(sv, rdy__steal_fd(&s->sock));
+		}
 		session_free(sv, s);
 	}
 }
@@ -262,7 +293,9 @@ void agents_lose(struct supervisor *sv, struct agent *agent)
 		rdy__list_append(&waiting, l);
 	shut_sessions(sv, &agent->handed);
 	shut_sessions(sv, &agent->serving);
-	if (now - agent->started_at_ns >= FAILURES_QUICK_NS && agent->state != AGENT_STARTING)
+	if (agent->state == AGENT_ADOPTING)
+		; /* neither a start that failed nor one that worked */
+	else if (now - agent->started_at_ns >= FAILURES_QUICK_NS && agent->state != AGENT_STARTING)
 		failures_forgive(&sv->agents.failures, uid);
 	else if (agent->state != AGENT_ENDING && !sv->stopping)
 		note_failure(&sv->agents, uid);
@@ -291,6 +324,8 @@ static int64_t deadline_of(const struct agent *agent)
 
 	if (agent->state == AGENT_STARTING)
 		d = rdy__deadline_ns(agent->started_at_ns, STARTS_NS);
+	else if (agent->state == AGENT_ADOPTING)
+		d = rdy__deadline_ns(agent->started_at_ns, OWES_NS);
 	else if (agent->state == AGENT_ENDING)
 		d = rdy__deadline_ns(agent->ending_at_ns, OWES_NS);
 	else if (!rdy__list_empty(&agent->handed))
@@ -331,9 +366,40 @@ void agents_tick(struct supervisor *sv, int64_t now_ns)
 		}
 		if (agent->retry_at_ns && now_ns >= agent->retry_at_ns) {
 			agent->retry_at_ns = 0;
-			channel_io_flush(sv, agent);
+			if (agent->state == AGENT_ADOPTING && agent->channel < 0)
+				adopt_retry(sv, agent);
+			else
+				channel_io_flush(sv, agent);
 		}
 	}
+}
+
+void agents_keep_session(struct supervisor *sv, struct agent *agent, struct session *take_s,
+	const struct channel_snapshot_session *info)
+{
+	struct agents *a = &sv->agents;
+
+	rdy__list_init(&take_s->link);
+	take_s->number = info->session;
+	take_s->sock = take_s->pidfd = -1;
+	take_s->uid = info->uid;
+	take_s->gid = info->gid;
+	take_s->pid = info->pid;
+	take_s->refuse = WIRE_OK;
+	/* A limit that was lowered ends nobody's session, and an agent that lies takes no room from others. */
+	take_s->beyond = agent->n_sessions >= sv->options->conf.quota_sessions;
+	a->n_sessions += !take_s->beyond;
+	agent->n_sessions++;
+	rdy__list_append(&agent->serving, &take_s->link);
+	if (info->session > a->last_session)
+		a->last_session = info->session;
+}
+
+void agents_leave(struct supervisor *sv)
+{
+	rdy__list_for_each (l, &sv->agents.all)
+		move_waiting(sv, rdy__list_entry(l, struct agent, link)->uid,
+			&rdy__list_entry(l, struct agent, link)->waiting);
 }
 
 void agents_stop(struct supervisor *sv)
@@ -341,7 +407,8 @@ void agents_stop(struct supervisor *sv)
 	rdy__list_for_each (l, &sv->agents.all) {
 		struct agent *agent = rdy__list_entry(l, struct agent, link);
 
-		if (agent->state != AGENT_ENDING)
+		/* Who has to answer first gets it then. */
+		if (agent->state != AGENT_ENDING && agent->state != AGENT_ADOPTING)
 			channel_io_end(sv, agent);
 		move_waiting(sv, agent->uid, &agent->waiting);
 	}
@@ -353,12 +420,34 @@ void agents_kill(struct supervisor *sv)
 		agents_lose(sv, rdy__list_entry(sv->agents.all.next, struct agent, link));
 }
 
+/* The process ends, and the kernel closes our copies; the agent has others. */
+static void drop_sessions(struct supervisor *sv, struct rdy__list *sessions)
+{
+	struct rdy__list *l;
+
+	while ((l = rdy__list_pop(sessions))) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		s->sock = -1;
+		session_free(sv, s);
+	}
+}
+
 void agents_deinit(struct supervisor *sv)
 {
 	struct agents *a = &sv->agents;
 
 	if (!a->all.next)
 		return;
+	/* Who lives on is not killed, and whose channel is in the store keeps its place. */
+	for (struct rdy__list *l = a->all.next; sv->leaving && l != &a->all; l = a->all.next) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		drop_sessions(sv, &agent->handed);
+		drop_sessions(sv, &agent->serving);
+		drop_sessions(sv, &agent->waiting);
+		forget(sv, agent);
+	}
 	agents_kill(sv);
 	free(a->slots);
 	free(a->generations);

@@ -2,6 +2,8 @@
 /*
  * Agents, one per uid: started on demand, given sessions, watched, replaced.
  *
+ *     AGENT_ADOPTING (adopt.h) --------+ of an earlier supervisor: it serves already
+ *                                      v
  *     agents_get()          CHANNEL_HELLO            CHANNEL_IDLE and nothing handed over meanwhile
  *        |                       |                                   |
  *        v                       v                                   v
@@ -25,7 +27,7 @@
 #include "identity.h"
 #include "wire/wire.h"
 
-enum agent_state { AGENT_STARTING, AGENT_SERVING, AGENT_ENDING };
+enum agent_state { AGENT_ADOPTING, AGENT_STARTING, AGENT_SERVING, AGENT_ENDING };
 
 struct agent {
 	struct rdy__list link; /* in agents.all */
@@ -44,6 +46,16 @@ struct agent {
 	struct rdy__list serving; /* TAKEN */
 	uint32_t n_handed;	  /* <= CHANNEL_CREDITS */
 	uint32_t n_sessions;	  /* of all three, refusals not counted */
+	uint32_t version;	  /* of the channel that it speaks; 0 = ours */
+	uint64_t program;	  /* what it was started from */
+	bool frozen;		  /* its sessions are neither read nor written */
+	bool config_owed;	  /* CONFIG is to be sent again */
+	/* adopt.c */
+	char file[24];	 /* its socket in <runtime>/agents; "" = none */
+	char stored[40]; /* its channel's name in the service manager's store; "" = not there */
+	bool snapshot;	 /* SNAPSHOT has come, and of its sessions */
+	uint32_t snapshot_left; /* so many have not, */
+	uint64_t snapshot_last; /* and this was the last */
 };
 
 /* A session socket on its way to an agent, or our copy of one that is there. */
@@ -51,13 +63,14 @@ struct session {
 	struct rdy__list link;
 	uint64_t number;
 	int64_t sent_at_ns;
-	int sock;  /* our copy: only ever shut down, or given to the bouncer */
+	int sock; /* our copy: only ever shut down, or given to the bouncer; -1: adopted, we have none */
 	int pidfd; /* until it is sent; -1 */
 	uid_t uid;
 	gid_t gid;
 	pid_t pid;
 	enum wire_error refuse; /* WIRE_OK: serve it */
 	uint32_t detail;
+	bool beyond; /* adopted, and more than the quota: not counted in limits.sessions */
 };
 
 struct agents {
@@ -66,6 +79,7 @@ struct agents {
 	uint32_t *generations;
 	uint32_t n_slots, n;
 	uint64_t last_session;
+	bool sessions_wrapped; /* numbers may be in use: an agent has claimed the highest one */
 	uint32_t n_sessions;
 	struct failures failures;
 };
@@ -87,6 +101,12 @@ enum wire_error agents_get(
 int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 	const struct identity *who, enum wire_error refuse, uint32_t detail);
 
+/* A fresh one in the table, without process or channel. agents_lose() is its end. Returns 0 or -errno. */
+int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret);
+/* A session that an adopted agent has; memory from calloc(), consumed. */
+void agents_keep_session(struct supervisor *sv, struct agent *agent, struct session *take_s,
+	const struct channel_snapshot_session *info);
+
 /* The agent is dead, or as good as: its sessions' sockets are shut, it is freed. */
 void agents_lose(struct supervisor *sv, struct agent *agent);
 /* A fresh closer; *ret_link is the agent's end of the link to it. Returns 0 or -errno. */
@@ -101,6 +121,8 @@ void agents_child_died(struct supervisor *sv, struct child *child);
 int64_t agents_deadline(const struct supervisor *sv);
 void agents_tick(struct supervisor *sv, int64_t now_ns);
 
+/* They outlive us: who waits for one is refused. */
+void agents_leave(struct supervisor *sv);
 /* END to all. */
 void agents_stop(struct supervisor *sv);
 /* SIGKILL to all that are left. */

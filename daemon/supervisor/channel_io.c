@@ -26,8 +26,10 @@ static int send_message(
 	struct agent *agent, const struct channel_message *m, const int *fds, size_t n)
 {
 	static uint8_t buf[CHANNEL_BYTES_MAX];
+	struct channel_message spoken = *m;
 
-	return rdy__send_fds(agent->channel, buf, channel_encode(buf, m), fds, n);
+	spoken.version = agent->version;
+	return rdy__send_fds(agent->channel, buf, channel_encode(buf, &spoken), fds, n);
 }
 
 int channel_io_config(struct supervisor *sv, struct agent *agent)
@@ -57,12 +59,15 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 				.send_buffer_bytes = (uint32_t)c->send_buffer_bytes,
 				.selector = selectors[c->selector],
 				.closer_batch = (uint32_t)c->closer_batch,
+				.flags = agent->frozen ? CHANNEL_FROZEN : 0,
 				.hello_timeout_ns = (int64_t)c->hello_timeout_ns,
 				.idle_exit_ns = (int64_t)c->idle_exit_ns,
 				.reactors = supervisor_reactors(c),
 				.log_level = priorities[c->log_level],
 				.flood_rate = (uint32_t)c->flood_rate,
 				.flood_burst = (uint32_t)c->flood_burst,
+				.grace_ns = adopt_grace_ns(sv),
+				.program = agent->program,
 				.sessions = (uint32_t)c->quota_sessions,
 				.supervisor = getpid(),
 				.closer = agent->closer ? agent->closer->pid : 0,
@@ -91,6 +96,16 @@ static void not_sent(struct supervisor *sv, struct agent *agent, int error)
 		agent->retry_at_ns = rdy__deadline_ns(rdy__now_ns(), RETRY_NS);
 }
 
+int channel_io_adopt(struct supervisor *sv, struct agent *agent)
+{
+	const struct channel_message m = {
+		.type = CHANNEL_ADOPT,
+		.u.adopt = {.epoch = sv->adoption.epoch},
+	};
+
+	return send_message(agent, &m, NULL, 0);
+}
+
 void channel_io_end(struct supervisor *sv, struct agent *agent)
 {
 	const struct channel_message m = {.type = CHANNEL_END};
@@ -105,9 +120,44 @@ void session_free(struct supervisor *sv, struct session *s)
 {
 	assert(s->sock < 0);
 	rdy__fd_close(s->pidfd);
-	if (s->refuse == WIRE_OK)
+	if (s->refuse == WIRE_OK && !s->beyond)
 		sv->agents.n_sessions--;
 	free(s);
+}
+
+static struct session *find(struct rdy__list *sessions, uint64_t number)
+{
+	rdy__list_for_each (l, sessions) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		if (s->number == number)
+			return s;
+	}
+	return NULL;
+}
+
+static bool in_use(const struct agents *a, uint64_t number)
+{
+	rdy__list_for_each (l, &a->all) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		if (find(&agent->waiting, number) || find(&agent->handed, number) ||
+			find(&agent->serving, number))
+			return true;
+	}
+	return false;
+}
+
+/* Never 0. An agent that we adopted may have claimed the highest one: then we start again. */
+static uint64_t next_number(struct agents *a)
+{
+	do {
+		if (++a->last_session == 0) {
+			a->sessions_wrapped = true;
+			a->last_session = 1;
+		}
+	} while (a->sessions_wrapped && in_use(a, a->last_session));
+	return a->last_session;
 }
 
 int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
@@ -118,7 +168,7 @@ int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 	if (!s)
 		return -ENOMEM;
 	rdy__list_init(&s->link);
-	s->number = ++sv->agents.last_session;
+	s->number = next_number(&sv->agents);
 	s->sock = take_sock;
 	s->pidfd = who->pidfd;
 	s->uid = who->uid;
@@ -163,6 +213,8 @@ static void send_closer(struct supervisor *sv, struct agent *agent)
 		not_sent(sv, agent, r);
 	else
 		agent->closer_end = rdy__fd_close(agent->closer_end);
+	/* With the pid of the new one, for whoever adopts this agent. */
+	agent->config_owed |= r == 0;
 }
 
 void channel_io_flush(struct supervisor *sv, struct agent *agent)
@@ -171,6 +223,15 @@ void channel_io_flush(struct supervisor *sv, struct agent *agent)
 		return;
 	if (agent->closer_end >= 0)
 		send_closer(sv, agent);
+	if (agent->config_owed) {
+		int r = channel_io_config(sv, agent);
+
+		if (r < 0) {
+			not_sent(sv, agent, r);
+			return;
+		}
+		agent->config_owed = false;
+	}
 	while (!rdy__list_empty(&agent->waiting) && agent->n_handed < CHANNEL_CREDITS) {
 		struct session *s = rdy__list_entry(agent->waiting.next, struct session, link);
 		int r = send_session(agent, s);
@@ -185,17 +246,6 @@ void channel_io_flush(struct supervisor *sv, struct agent *agent)
 		rdy__list_append(&agent->handed, &s->link);
 		agent->n_handed++;
 	}
-}
-
-static struct session *find(struct rdy__list *sessions, uint64_t number)
-{
-	rdy__list_for_each (l, sessions) {
-		struct session *s = rdy__list_entry(l, struct session, link);
-
-		if (s->number == number)
-			return s;
-	}
-	return NULL;
 }
 
 /* Returns false for a number that we never sent. */
@@ -281,8 +331,11 @@ static void idle(struct supervisor *sv, struct agent *agent)
 }
 
 /* Returns false when the other side is not what we started. */
-static bool apply(struct supervisor *sv, struct agent *agent, const struct channel_message *m)
+static bool apply(struct supervisor *sv, struct agent *agent, const struct channel_message *m,
+	const struct rdy__received *got)
 {
+	if (agent->state == AGENT_ADOPTING)
+		return adopt_message(sv, agent, m, got);
 	switch (m->type) {
 	case CHANNEL_HELLO:
 		if (agent->state == AGENT_STARTING)
@@ -308,24 +361,26 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 }
 
 /* Returns 1 for a message, 0 when there is none, -errno when the channel is of no use any more. */
-static int receive(struct agent *agent, struct channel_message *ret)
+static int receive(struct agent *agent, struct channel_message *ret, struct rdy__received *ret_got)
 {
 	static uint8_t buf
 		[CHANNEL_BYTES_MAX]; /* one thread; what *ret points into is used before the next */
 	int fds[RDY__FDS_MAX];
-	struct rdy__received got;
+	struct rdy__received got = {0};
 	int r = rdy__recv_fds(agent->channel, buf, sizeof(buf), fds, 0, &got);
 
 	if (r < 0)
 		return r == -EAGAIN ? 0 : r;
 	if (got.n_bytes == 0 && got.n_fds == 0)
 		return -EPIPE;
+	*ret_got = got;
 	return channel_decode(buf, got.n_bytes, got.n_fds, ret) < 0 ? -EPROTO : 1;
 }
 
 void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, uint32_t ready)
 {
 	struct agents *a = &sv->agents;
+	struct rdy__received got;
 	struct channel_message m;
 	struct agent *agent;
 	int r;
@@ -338,10 +393,14 @@ void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, ui
 		channel_io_flush(sv, agent);
 	}
 	for (uint32_t i = 0; i < MESSAGES; i++) {
-		r = receive(agent, &m);
+		r = receive(agent, &m, &got);
 		if (r == 0)
 			return;
-		if (r < 0 || !apply(sv, agent, &m)) {
+		if ((r == -EPIPE || r == -ECONNRESET) && agent->state == AGENT_ADOPTING) {
+			adopt_channel_ended(sv, agent);
+			return;
+		}
+		if (r < 0 || !apply(sv, agent, &m, &got)) {
 			if (r != -EPIPE && r != -ECONNRESET)
 				log_line(LOG_P_ERROR, "agent=confused uid=%u",
 					(unsigned int)agent->uid);

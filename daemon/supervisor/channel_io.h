@@ -10,6 +10,9 @@ struct supervisor;
 /* The first message: what the agent needs to know. Returns 0 or -errno. */
 int channel_io_config(struct supervisor *sv, struct agent *agent);
 
+/* Ask an agent of an earlier supervisor who it is. Returns 0 or -errno. */
+int channel_io_adopt(struct supervisor *sv, struct agent *agent);
+
 /* Send END: it ends its sessions and exits; it is nobody's agent from here on. */
 void channel_io_end(struct supervisor *sv, struct agent *agent);
 

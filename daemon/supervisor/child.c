@@ -22,7 +22,7 @@
 
 #define FD_FIRST 3  /* what a helper finds; CHANNEL_FD_SUPERVISOR, LINK_FD_SELF */
 #define FD_ABOVE 16 /* our copies are moved above what a helper finds */
-#define FDS_MAX 2
+#define FDS_MAX 3
 #define STUCK_NS (2 * RDY__NS_PER_S) /* killed and still there */
 
 static const char *const names[CHILD_KINDS] = {"agent", "closer", "bouncer"};
@@ -42,6 +42,24 @@ static int open_program(const char *self_dir, const char *name)
 	snprintf(path, sizeof(path), READYD_LIBEXECDIR "/readyd-%s", name);
 	fd = open(path, O_PATH | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * What tells one program from another after an upgrade. The file stays the same one under us: it is open.
+ */
+static uint64_t id_of(int fd)
+{
+	uint64_t id = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return 0;
+	const uint64_t parts[] = {st.st_dev, st.st_ino, (uint64_t)st.st_size,
+		(uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec};
+
+	for (size_t i = 0; i < sizeof(parts); i++)
+		id = (id ^ ((const uint8_t *)parts)[i]) * UINT64_C(0x100000001b3);
+	return id;
 }
 
 int children_init(struct children *c)
@@ -76,6 +94,7 @@ int children_init(struct children *c)
 		rdy__fd_close(fd);
 		if (c->programs[i] < 0)
 			return -EMFILE;
+		c->ids[i] = id_of(c->programs[i]);
 	}
 	return 0;
 }
@@ -187,6 +206,13 @@ static int move_up(const int *fds, size_t n_fds, int *ret)
 	return 0;
 }
 
+static int watch(struct supervisor *sv, struct child *child)
+{
+	return rdy_poll_register(sv->poll, child->pidfd,
+		TOKEN(TOKEN_CHILD, child->index, sv->children.generations[child->index]),
+		RDY_READABLE, RDY_LEVEL);
+}
+
 static int start(struct supervisor *sv, struct child *child, const int *fds, size_t n_fds)
 {
 	int up[FDS_MAX] = {-1, -1}, r;
@@ -205,9 +231,7 @@ static int start(struct supervisor *sv, struct child *child, const int *fds, siz
 	if (child->pidfd < 0)
 		r = -errno;
 	else
-		r = rdy_poll_register(sv->poll, child->pidfd,
-			TOKEN(TOKEN_CHILD, child->index, sv->children.generations[child->index]),
-			RDY_READABLE, RDY_LEVEL);
+		r = watch(sv, child);
 	if (r < 0) {
 		/* It has not done anything yet, so this wait is short. */
 		kill(child->pid, SIGKILL);
@@ -217,26 +241,54 @@ static int start(struct supervisor *sv, struct child *child, const int *fds, siz
 	return r;
 }
 
-int child_start(struct supervisor *sv, enum child_kind kind, uid_t uid, const int *fds,
-	size_t n_fds, struct child **ret)
+static struct child *new_child(enum child_kind kind, uid_t uid)
 {
 	struct child *child = calloc(1, sizeof(*child));
-	int r;
 
 	if (!child)
-		return -ENOMEM;
+		return NULL;
 	child->kind = kind;
 	child->uid = uid;
 	child->pidfd = -1;
-	r = start(sv, child, fds, n_fds);
-	if (r < 0) {
-		free(child);
-		return r;
-	}
+	return child;
+}
+
+static int keep(struct supervisor *sv, struct child *child, struct child **ret)
+{
 	sv->children.slots[child->index] = child;
 	rdy__list_append(&sv->children.all, &child->link);
 	*ret = child;
 	return 0;
+}
+
+int child_start(struct supervisor *sv, enum child_kind kind, uid_t uid, const int *fds,
+	size_t n_fds, struct child **ret)
+{
+	struct child *child = new_child(kind, uid);
+	int r = child ? start(sv, child, fds, n_fds) : -ENOMEM;
+
+	if (r == 0)
+		return keep(sv, child, ret);
+	free(child);
+	return r;
+}
+
+int child_adopt(struct supervisor *sv, enum child_kind kind, uid_t uid, pid_t pid, int take_pidfd,
+	struct child **ret)
+{
+	struct child *child = new_child(kind, uid);
+	int r = child ? take_slot(&sv->children, &child->index) : -ENOMEM;
+
+	if (r == 0) {
+		child->adopted = true;
+		child->pid = pid;
+		child->pidfd = take_pidfd;
+		r = watch(sv, child);
+	}
+	if (r == 0)
+		return keep(sv, child, ret);
+	free(child);
+	return r;
 }
 
 void child_kill(struct supervisor *sv, struct child *child)
@@ -269,7 +321,9 @@ void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 	if (index >= c->n_slots || c->generations[index] != generation || !c->slots[index])
 		return;
 	child = c->slots[index];
-	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0) {
+	if (child->adopted) {
+		/* Its pidfd is readable when it has ended; how, only its parent hears. */
+	} else if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0) {
 		/* ECHILD: somebody else has reaped it. It is gone all the same, and its pidfd stays readable. */
 		if (errno != ECHILD)
 			return;

@@ -24,7 +24,8 @@ struct child {
 	uid_t uid; /* whom it serves */
 	pid_t pid;
 	int pidfd;
-	uint32_t index;	 /* in children.slots */
+	uint32_t index; /* in children.slots */
+	bool adopted; /* started by an earlier supervisor: not our child, only its pidfd tells its end */
 	bool killed;	 /* by us; not gone yet */
 	bool said_stuck; /* and logged as such */
 	int64_t killed_at_ns;
@@ -39,6 +40,7 @@ struct children {
 	uint32_t n_slots;
 	int programs
 		[CHILD_KINDS]; /* O_PATH: what was installed when we started, also after an upgrade */
+	uint64_t ids[CHILD_KINDS]; /* of these programs: another file is another number */
 };
 
 /* Find the helper programs. Says what is missing. Returns 0 or -errno. */
@@ -47,11 +49,18 @@ int children_init(struct children *c);
 void children_deinit(struct children *c);
 
 /*
- * Start a helper with fds[0] as its descriptor 3, fds[1] as 4 (borrowed). Returns 0 or -errno.
+ * Start a helper with fds[0] as its descriptor 3, fds[1] as 4, fds[2] as 5 (borrowed). Returns 0 or -errno.
  * The pidfd is watched until the child is reaped.
  */
 int child_start(struct supervisor *sv, enum child_kind kind, uid_t uid, const int *fds,
 	size_t n_fds, struct child **ret);
+
+/*
+ * Watch and kill a helper that an earlier supervisor started as one of ours. The pidfd is consumed on success.
+ * Returns 0 or -errno.
+ */
+int child_adopt(struct supervisor *sv, enum child_kind kind, uid_t uid, pid_t pid, int take_pidfd,
+	struct child **ret);
 
 /* SIGKILL. The child is nobody's from here on and is reaped when the kernel lets it go. NULL is allowed. */
 void child_kill(struct supervisor *sv, struct child *child);

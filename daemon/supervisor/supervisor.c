@@ -69,36 +69,11 @@ static int fd_low(void)
 	return l.rlim_cur > 2 * FD_KEPT ? (int)l.rlim_cur - FD_KEPT : (int)l.rlim_cur;
 }
 
-int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime)
-{
-	const struct rdy_poll_options po = {.size = sizeof(po), .flags = RDY_POLL_SINGLE_THREAD};
-	int r;
-
-	sv->options = options;
-	sv->runtime = runtime;
-	sv->listen_again_ns = RDY__NEVER;
-	sv->timer_set_ns = RDY__NEVER;
-	sv->fd_low = fd_low();
-	rate_init(&sv->rate, options->conf.quota_connects_per_s);
-	agents_init(&sv->agents);
-	r = rdy_poll_new(&po, &sv->poll);
-	if (r == 0)
-		r = rdy_events_new(EVENTS, &sv->events);
-	if (r == 0)
-		r = rdy_timer_new(sv->poll, TOKEN(TOKEN_TIMER, 0, 0), &sv->timer);
-	if (r == 0)
-		r = open_signals(sv);
-	if (r == 0)
-		r = bouncer_init(sv);
-	if (r == 0)
-		accept_update(sv, rdy__now_ns());
-	return r;
-}
-
 void supervisor_deinit(struct supervisor *sv)
 {
 	if (sv->poll) {
 		agents_deinit(sv);
+		adopt_deinit(sv);
 		bouncer_deinit(sv);
 	}
 	children_deinit(&sv->children);
@@ -112,13 +87,19 @@ static void stop(struct supervisor *sv, uint32_t signal)
 {
 	if (sv->stopping)
 		return;
-	log_line(LOG_P_NOTICE, "stopping signal=%u sessions=%u", signal, sv->agents.n_sessions);
+	/* With a store its keeper decides: a restart hands the channels back, a stop closes them. */
+	sv->leaving = signal == SIGTERM && sv->adoption.store;
+	log_line(LOG_P_NOTICE, "stopping signal=%u sessions=%u agents=%s", signal,
+		sv->agents.n_sessions, sv->leaving ? "stay" : "end");
 	sv->stopping = true;
 	sv->stop_deadline_ns = rdy__deadline_ns(rdy__now_ns(), STOP_NS);
 	accept_update(sv, rdy__now_ns());
 	/* Where the kernel lets strangers queue descriptors before accept(), closing it may block. */
 	bouncer_close(sv, rdy__steal_fd(&sv->runtime->listener));
-	agents_stop(sv);
+	if (sv->leaving)
+		agents_leave(sv);
+	else
+		agents_stop(sv);
 }
 
 static void take_signals(struct supervisor *sv)
@@ -187,6 +168,9 @@ static void set_timer(struct supervisor *sv)
 /* Returns true when there is nothing left to wait for. */
 static bool stop_step(struct supervisor *sv, int64_t now_ns)
 {
+	if (sv->leaving)
+		return link_sender_pending(&sv->bouncer.link) == 0 ||
+		       now_ns >= sv->stop_deadline_ns;
 	if (rdy__list_empty(&sv->agents.all) && link_sender_pending(&sv->bouncer.link) == 0 &&
 		sv->bouncer.watched) {
 		/* The end of its link ends the bouncer. */
@@ -211,26 +195,80 @@ static bool stop_step(struct supervisor *sv, int64_t now_ns)
 	return false;
 }
 
+static int round_trip(struct supervisor *sv)
+{
+	struct rdy_event e;
+	int64_t now;
+	int r;
+
+	set_timer(sv);
+	r = rdy_poll_wait(sv->poll, sv->events, -1);
+	if (r < 0)
+		return r;
+	while (rdy_events_next(sv->events, &e) == 1)
+		dispatch(sv, &e);
+	now = rdy__now_ns();
+	agents_tick(sv, now);
+	children_tick(&sv->children, now);
+	bouncer_tick(sv, now);
+	bouncer_flush(sv, now);
+	if (!sv->adopting)
+		accept_update(sv, now);
+	return 0;
+}
+
+/* Before anybody is let in: whose quota would be asked, whose agent be started, while one is there? */
+static int adopt_all(struct supervisor *sv)
+{
+	int r = 0;
+
+	sv->adopting = true;
+	adopt_start(sv);
+	while (r == 0 && adopt_pending(sv))
+		r = round_trip(sv);
+	sv->adopting = false;
+	return r;
+}
+
+int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime)
+{
+	const struct rdy_poll_options po = {.size = sizeof(po), .flags = RDY_POLL_SINGLE_THREAD};
+	int r;
+
+	sv->adoption.dir = -1;
+	sv->options = options;
+	sv->runtime = runtime;
+	sv->listen_again_ns = RDY__NEVER;
+	sv->timer_set_ns = RDY__NEVER;
+	sv->fd_low = fd_low();
+	rate_init(&sv->rate, options->conf.quota_connects_per_s);
+	agents_init(&sv->agents);
+	r = rdy_poll_new(&po, &sv->poll);
+	if (r == 0)
+		r = rdy_events_new(EVENTS, &sv->events);
+	if (r == 0)
+		r = rdy_timer_new(sv->poll, TOKEN(TOKEN_TIMER, 0, 0), &sv->timer);
+	if (r == 0)
+		r = open_signals(sv);
+	if (r == 0)
+		r = bouncer_init(sv);
+	if (r == 0)
+		r = adopt_init(sv);
+	if (r == 0)
+		r = adopt_all(sv);
+	if (r == 0)
+		accept_update(sv, rdy__now_ns());
+	return r;
+}
+
 int supervisor_run(struct supervisor *sv)
 {
 	for (;;) {
-		struct rdy_event e;
-		int64_t now;
-		int r;
+		int r = round_trip(sv);
 
-		set_timer(sv);
-		r = rdy_poll_wait(sv->poll, sv->events, -1);
 		if (r < 0)
 			return r;
-		while (rdy_events_next(sv->events, &e) == 1)
-			dispatch(sv, &e);
-		now = rdy__now_ns();
-		agents_tick(sv, now);
-		children_tick(&sv->children, now);
-		bouncer_tick(sv, now);
-		bouncer_flush(sv, now);
-		accept_update(sv, now);
-		if (sv->stopping && stop_step(sv, now))
+		if (sv->stopping && stop_step(sv, rdy__now_ns()))
 			return 0;
 	}
 }

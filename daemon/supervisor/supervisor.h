@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adopt.h"
 #include "agents.h"
 #include "bouncer.h"
 #include "child.h"
@@ -45,7 +46,10 @@ struct supervisor {
 	bool listening;
 	int fd_low;		 /* a number this high says that descriptors are running out */
 	int64_t listen_again_ns; /* accepting pauses until then; RDY__NEVER = it does not */
+	struct adoption adoption;
+	bool adopting; /* agents of an earlier supervisor have still to answer: nothing is accepted */
 	bool stopping, kill_sent;
+	bool leaving; /* stopping, but the service manager keeps the channels: agents live on */
 	int64_t stop_deadline_ns;
 };
 
