@@ -97,6 +97,7 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 	a->channel = take_channel;
 	a->link = LINK_SENDER_NULL;
 	a->vet = VET_NULL;
+	a->adoption = ADOPTION_NULL;
 	a->config = *config;
 	link_sender_init(&a->link, take_link, config->closer_batch);
 	quota_init(&a->registrations, config->registrations);
@@ -150,6 +151,8 @@ void agent_deinit(struct agent *a)
 {
 	reactors_deinit(a);
 	free_mail(a);
+	adopt_deinit(a);
+	roster_deinit(&a->roster);
 	a->link_timer = rdy_timer_free(a->link_timer);
 	a->idle_timer = rdy_timer_free(a->idle_timer);
 	reactor_deinit(&a->reactor);
@@ -199,6 +202,7 @@ static void session_failed(struct agent *a, const struct agent_message *m)
 		wire_make_error(answer, 0, WIRE_E_OUT_OF_MEMORY, 0, true));
 	reactors_taken(a, m->u.failed.session);
 	a->n_sessions--;
+	roster_remove(&a->roster, m->u.failed.session);
 	reactors_session_end(a, m->reactor, m->u.failed.session);
 	closer_idle_check(a);
 }
@@ -214,6 +218,7 @@ static void take_post(struct agent *a, const struct agent_message *m)
 		break;
 	case AGENT_SESSION_END:
 		a->n_sessions--;
+		roster_remove(&a->roster, m->u.session);
 		reactors_session_end(a, m->reactor, m->u.session);
 		closer_idle_check(a);
 		break;
@@ -275,8 +280,18 @@ static void read_mailbox(struct agent *a)
 static void take_session(
 	struct agent *a, const struct channel_session *info, const int *fds, size_t n_fds)
 {
+	const struct channel_snapshot_session s = {
+		.session = info->session,
+		.uid = info->uid,
+		.gid = info->gid,
+		.pid = info->pid,
+		.since_ns = rdy__now_ns(),
+	};
+
 	a->n_sessions++;
 	a->idle_said = false;
+	if (roster_add(&a->roster, &s) < 0)
+		agent_fail(a, "out of memory");
 	rdy_timer_clear(a->idle_timer);
 	reactors_give(a, reactors_choose(a), info, fds[0], n_fds > 1 ? fds[1] : -1);
 }
@@ -296,6 +311,8 @@ static void take_refusal(struct agent *a, const struct channel_session *info, in
 static void take_config(struct agent *a, const struct channel_config *config)
 {
 	a->config = *config;
+	if (config->supervisor > 0)
+		vet_set_supervisor(&a->vet, config->supervisor);
 	log_set_level((int)config->log_level);
 	quota_set_limit(&a->registrations, config->registrations);
 	set_reserve(a, config->fd_reserve);
@@ -322,15 +339,26 @@ static void take_channel_message(
 	case CHANNEL_END:
 		reactors_end(a);
 		break;
+	case CHANNEL_ADOPT:
+		adopt_take(a, &m->u.adopt);
+		break;
 	default: /* one of ours, come back */
 		agent_fail(a, "the channel speaks something else");
 		break;
 	}
 }
 
-static void read_channel(struct agent *a)
+/* From whom did not say ADOPT first: he is not our supervisor, and what he sent is closed. */
+static void stranger(struct agent *a, const int *take_fds, size_t n)
 {
-	for (uint32_t i = 0; i < CHANNEL_MESSAGES && !a->ending; i++) {
+	for (size_t i = 0; i < n; i++)
+		closer_take(a, take_fds[i], NULL, 0);
+	(void)adopt_channel_gone(a);
+}
+
+void agent_read_channel(struct agent *a)
+{
+	for (uint32_t i = 0; i < CHANNEL_MESSAGES && a->channel >= 0 && !a->ending; i++) {
 		static uint8_t buf[CHANNEL_BYTES_MAX]; /* the main thread's; used before the next */
 		int fds[RDY__FDS_MAX];
 		struct rdy__received got;
@@ -342,13 +370,21 @@ static void read_channel(struct agent *a)
 		if (e == 0)
 			quota_add(&a->descriptors, (uint32_t)got.n_fds);
 		if (e < 0 || (got.n_bytes == 0 && got.n_fds == 0)) {
-			/* The supervisor is gone. Agents that outlive it would listen for the next one here. */
-			reactors_end(a);
+			if (!adopt_channel_gone(a))
+				reactors_end(a);
 			return;
 		}
 		if (got.flags & (RDY__RECV_FDS_LOST | RDY__RECV_CUT) ||
 			channel_decode(buf, got.n_bytes, got.n_fds, &m) < 0) {
+			if (a->adoption.orphan) {
+				stranger(a, fds, got.n_fds);
+				return;
+			}
 			agent_fail(a, "the channel speaks something else");
+			return;
+		}
+		if (a->adoption.orphan && m.type != CHANNEL_ADOPT) {
+			stranger(a, fds, got.n_fds);
 			return;
 		}
 		take_channel_message(a, &m, fds, got.n_fds);
@@ -363,7 +399,7 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 			outbox_flush(a);
 		/* A hangup too is found by reading. */
 		if (ready & ~RDY_WRITABLE)
-			read_channel(a);
+			agent_read_channel(a);
 		break;
 	case TOKEN_LINK:
 		closer_readable(a);
@@ -376,6 +412,12 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 		break;
 	case TOKEN_IDLE_TIMER:
 		closer_idle_timer(a);
+		break;
+	case TOKEN_ADOPT:
+		adopt_connection(a);
+		break;
+	case TOKEN_GRACE_TIMER:
+		adopt_timer(a);
 		break;
 	default:
 		a->reactor.counters.surprises++;

@@ -12,11 +12,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "adopt.h"
 #include "channel/channel.h"
 #include "link/link.h"
 #include "mailbox.h"
 #include "quota.h"
 #include "reactor.h"
+#include "roster.h"
 #include "sockets.h"
 #include "vet.h"
 
@@ -83,12 +85,15 @@ struct agent {
 	uint64_t mark;		      /* last one asked for */
 	uint32_t n_ending;	      /* reactors that have not done END */
 	bool ending;
-	int channel;
+	int channel; /* -1: see adoption */
 	struct agent_outbox outbox;
 	bool channel_blocked;
 	struct link_sender link;
-	bool link_watched; /* the link's socket is registered */
-	bool closer_stuck; /* said so; waits for a fresh one */
+	bool link_watched;    /* the link's socket is registered */
+	bool closer_stuck;    /* said so; waits for a fresh one */
+	uint32_t closer_said; /* in this way: CHANNEL_CLOSER_STUCK or _GONE */
+	struct roster roster;
+	struct adoption adoption;
 	struct rdy_timer *link_timer;
 	struct rdy_timer *idle_timer;
 	uint32_t n_sessions;
@@ -119,6 +124,9 @@ void agent_post(struct agent *a, const struct agent_message *m);
 
 /* An event of reactor 0's poll that is the process's (CHANNEL, LINK, its timers, MAILBOX). Main thread. */
 void agent_event(struct agent *a, uint32_t kind, uint32_t ready);
+
+/* Read some messages of the channel, which may end and be -1 then. Main thread. */
+void agent_read_channel(struct agent *a);
 
 /* May a session be read: does one more message full of descriptors fit the table? */
 bool agent_room(const struct agent *a);

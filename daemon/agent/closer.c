@@ -45,6 +45,7 @@ static void lost(struct agent *a, uint32_t type, const char *how)
 	if (a->closer_stuck)
 		return;
 	a->closer_stuck = true;
+	a->closer_said = type;
 	rdy_timer_clear(a->link_timer);
 	log_line(LOG_WARNING, "closer=%s pending=%zu", how, link_sender_pending(&a->link));
 	outbox_say(a, type, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readyd-agent: serves exactly one uid. Started by readyd with the channel as descriptor 3 and the disposal
- * link as descriptor 4; of no use otherwise.
+ * readyd-agent: serves exactly one uid. Started by readyd with the channel as descriptor 3, the disposal
+ * link as descriptor 4 and perhaps a socket for the next supervisor as descriptor 5; of no use otherwise.
  */
 #include <errno.h>
 #include <poll.h>
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 	int sandbox = sandbox_start(argc, argv, "readyd-agent");
 	pid_t supervisor = getppid();
 	struct channel_config config;
-	int e, type;
+	int e, type, listener;
 	socklen_t size = sizeof(type);
 
 	if (sandbox < 0 ||
@@ -72,7 +72,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_init(0);
-	e = sandbox_close_from(CHANNEL_FD_CLOSER + 1);
+	listener = adopt_find(CHANNEL_FD_ADOPT);
+	e = sandbox_close_from(CHANNEL_FD_ADOPT + 1);
 	if (e == 0)
 		e = sandbox_reset();
 	if (e < 0)
@@ -85,6 +86,8 @@ int main(int argc, char **argv)
 	log_init(config.uid);
 	log_set_level((int)config.log_level);
 	e = agent_init(&agent, &config, CHANNEL_FD_SUPERVISOR, CHANNEL_FD_CLOSER, supervisor);
+	if (e == 0)
+		e = adopt_init(&agent, listener);
 	if (e < 0)
 		return die("setting up", e);
 	e = sandbox ? sandbox_enter(SANDBOX_AGENT) : 0;

@@ -47,10 +47,21 @@ static void watch(struct agent *a, bool blocked)
 		agent_fail(a, "the channel cannot be watched");
 }
 
+void outbox_void(struct agent *a)
+{
+	a->outbox.n = 0;
+}
+
 void outbox_flush(struct agent *a)
 {
 	struct agent_outbox *o = &a->outbox;
 
+	if (!adopt_heard(a))
+		return;
+	if (adopt_send(a) < 0) {
+		watch(a, true);
+		return;
+	}
 	while (o->n) {
 		uint8_t buf[CHANNEL_BYTES_MAX];
 		const struct channel_message m = {
@@ -72,6 +83,8 @@ void outbox_flush(struct agent *a)
 
 void outbox_say(struct agent *a, uint32_t type, uint64_t session)
 {
+	if (!adopt_heard(a))
+		return;
 	if (keep(&a->outbox, type, session) < 0) {
 		agent_fail(a, "out of memory");
 		return;

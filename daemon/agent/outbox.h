@@ -14,6 +14,9 @@ void outbox_say(struct agent *a, uint32_t type, uint64_t session);
 /* The channel is writable. */
 void outbox_flush(struct agent *a);
 
+/* What waits is of no use any more. */
+void outbox_void(struct agent *a);
+
 void outbox_deinit(struct agent_outbox *o);
 
 #endif

@@ -35,7 +35,9 @@ enum token_kind {
 	TOKEN_LINK = 5,
 	TOKEN_LINK_TIMER = 6,
 	TOKEN_IDLE_TIMER = 7,
-	TOKEN_MAILBOX = 8, /* reactor 0: the process's; any other: its own */
+	TOKEN_MAILBOX = 8,	/* reactor 0: the process's; any other: its own */
+	TOKEN_ADOPT = 13,	/* the process's: a listening socket */
+	TOKEN_GRACE_TIMER = 14, /* the process's */
 };
 #define TOKEN(kind, index, generation) \
 	((uint64_t)(kind) << TOKEN_KIND_SHIFT | (uint64_t)(index) << 32 | (uint32_t)(generation))

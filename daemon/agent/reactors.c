@@ -218,6 +218,14 @@ void reactors_session_end(struct agent *a, uint32_t reactor, uint64_t session)
 	outbox_say(a, CHANNEL_SESSION_END, session);
 }
 
+void reactors_void(struct agent *a)
+{
+	struct rdy__list *node;
+
+	while ((node = rdy__list_pop(&a->owed)))
+		free(rdy__list_entry(node, struct owed, link));
+}
+
 void reactors_config(struct agent *a)
 {
 	for (uint32_t i = 0; i < a->n_reactors; i++) {

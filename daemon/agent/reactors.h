@@ -41,6 +41,9 @@ void reactors_taken(struct agent *a, uint64_t session);
 void reactors_mark(struct agent *a, uint32_t reactor, uint64_t mark);
 void reactors_session_end(struct agent *a, uint32_t reactor, uint64_t session);
 
+/* TAKEN messages that wait are of no use any more: there is a new supervisor. */
+void reactors_void(struct agent *a);
+
 /* A new snapshot of the configuration for all. */
 void reactors_config(struct agent *a);
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,7 +49,7 @@ int vet_init(struct vet *v, pid_t supervisor)
 	struct statx st;
 
 	*v = VET_NULL;
-	v->supervisor = supervisor;
+	vet_set_supervisor(v, supervisor);
 	v->links = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (v->links < 0)
 		return -errno;
@@ -66,6 +67,11 @@ int vet_init(struct vet *v, pid_t supervisor)
 		v->memfd_minor = st.stx_dev_minor;
 	}
 	return 0;
+}
+
+void vet_set_supervisor(struct vet *v, pid_t supervisor)
+{
+	atomic_store_explicit(&v->supervisor, supervisor, memory_order_relaxed);
 }
 
 void vet_deinit(struct vet *v)
@@ -97,7 +103,8 @@ static void vet_unix(const struct vet *v, int fd, struct vet_result *ret)
 
 	ret->kind = WIRE_KIND_UNIX;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
-		ret->own = peer.pid > 0 && peer.pid == v->supervisor;
+		ret->own = peer.pid > 0 &&
+			   peer.pid == atomic_load_explicit(&v->supervisor, memory_order_relaxed);
 	size = sizeof(ret->cookie);
 	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &ret->cookie, &size) < 0)
 		ret->cookie = 0;

@@ -19,10 +19,10 @@
 #include "wire/wire.h"
 
 struct vet {
-	int links;	      /* /proc/self/fd */
-	int infos;	      /* /proc/self/fdinfo */
-	pid_t supervisor;     /* who listens on readyd's sockets */
-	uint32_t memfd_major; /* device of the kernel's own memory files; 0:0 = unknown */
+	int links;		  /* /proc/self/fd */
+	int infos;		  /* /proc/self/fdinfo */
+	_Atomic pid_t supervisor; /* who listens on readyd's sockets; changes with the supervisor */
+	uint32_t memfd_major;	  /* device of the kernel's own memory files; 0:0 = unknown */
 	uint32_t memfd_minor;
 };
 
@@ -43,13 +43,17 @@ struct vet_result {
 int vet_init(struct vet *v, pid_t supervisor);
 void vet_deinit(struct vet *v);
 
+/* Another process listens now. Connections that were made to the one before are not `own` any more (limit below). */
+void vet_set_supervisor(struct vet *v, pid_t supervisor);
+
 /*
  * Classify fd (borrowed). Never blocks, never changes anything at fd. WIRE_KIND_PATH is the answer whenever
  * the file behind fd could block in close(): such a descriptor must never be closed by a reactor.
  *
  * Limit of `own`: SO_PEERCRED of a client's end names the process that called listen(). readyd calls it
  * itself, also on a socket it inherits; where another process did, a client that hands in its own session
- * socket gets a feedback loop that only its own uid's agent and quota pay for.
+ * socket gets a feedback loop that only its own uid's agent and quota pay for. So does one that hands in a session
+ * socket of before its agent was adopted; the ends that agents hold are known by their cookies in any case.
  */
 void vet_fd(const struct vet *v, int fd, struct vet_result *ret);
 

@@ -56,6 +56,7 @@ static const int common[] = {
 };
 
 static const int agent[] = {
+	SCMP_SYS(accept4), /* of the next supervisor */
 	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_pwait),
