@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "bouncer.h"
+#include "control.h"
 #include "identity.h"
 #include "log.h"
 #include "supervisor.h"
@@ -32,6 +33,8 @@ static enum wire_error admit(struct supervisor *sv, const struct identity *who,
 		*ret_detail = (uint32_t)c->quota_connects_per_s;
 		return WIRE_E_QUOTA_CONNECTS;
 	}
+	if (frozen_has(&sv->frozen, who->uid))
+		return WIRE_E_UID_FROZEN;
 	if (sv->agents.n_sessions >= c->limit_sessions) {
 		*ret_detail = (uint32_t)c->limit_sessions;
 		return WIRE_E_LIMIT_SESSIONS;
@@ -40,7 +43,7 @@ static enum wire_error admit(struct supervisor *sv, const struct identity *who,
 		*ret_detail = (uint32_t)c->quota_sessions;
 		return WIRE_E_QUOTA_SESSIONS;
 	}
-	return agents_get(sv, who->uid, ret_agent, ret_detail);
+	return agents_get(sv, who->uid, 0, ret_agent, ret_detail);
 }
 
 static bool agent_may_refuse(const struct agent *agent)
@@ -95,17 +98,18 @@ static bool is_low(const struct supervisor *sv)
 	return fd >= sv->fd_low;
 }
 
-void accept_clients(struct supervisor *sv)
+static void accept_from(
+	struct supervisor *sv, int listener, void (*take_one)(struct supervisor *sv, int take_sock))
 {
 	if (is_low(sv)) {
 		pause_accepting(sv, "descriptors are running out");
 		return;
 	}
 	for (uint32_t i = 0; i < ACCEPTS && !bouncer_overwhelmed(sv); i++) {
-		int sock = accept4(sv->runtime->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (sock >= 0) {
-			take(sv, sock);
+			take_one(sv, sock);
 			if (sock >= sv->fd_low)
 				return; /* still readable: the next round pauses */
 			continue;
@@ -119,6 +123,28 @@ void accept_clients(struct supervisor *sv)
 	}
 }
 
+void accept_clients(struct supervisor *sv)
+{
+	accept_from(sv, sv->runtime->listener, take);
+}
+
+void accept_controls(struct supervisor *sv)
+{
+	accept_from(sv, sv->runtime->control, control_take);
+}
+
+static void watch(struct supervisor *sv, int listener, uint32_t kind, bool want, bool *is)
+{
+	if (want == *is)
+		return;
+	if (!want)
+		rdy_poll_deregister(sv->poll, listener);
+	else if (rdy_poll_register(sv->poll, listener, TOKEN(kind, 0, 0), RDY_READABLE, RDY_LEVEL) <
+		 0)
+		return;
+	*is = want;
+}
+
 void accept_update(struct supervisor *sv, int64_t now_ns)
 {
 	bool want;
@@ -126,12 +152,6 @@ void accept_update(struct supervisor *sv, int64_t now_ns)
 	if (sv->listen_again_ns != RDY__NEVER && now_ns >= sv->listen_again_ns)
 		sv->listen_again_ns = RDY__NEVER;
 	want = !sv->stopping && sv->listen_again_ns == RDY__NEVER && !bouncer_overwhelmed(sv);
-	if (want == sv->listening)
-		return;
-	if (!want)
-		rdy_poll_deregister(sv->poll, sv->runtime->listener);
-	else if (rdy_poll_register(sv->poll, sv->runtime->listener, TOKEN(TOKEN_LISTENER, 0, 0),
-			 RDY_READABLE, RDY_LEVEL) < 0)
-		return;
-	sv->listening = want;
+	watch(sv, sv->runtime->listener, TOKEN_LISTENER, want, &sv->listening);
+	watch(sv, sv->runtime->control, TOKEN_CONTROL_LISTENER, want, &sv->control_listening);
 }

@@ -394,6 +394,9 @@ static bool take_snapshot(struct supervisor *sv, struct agent *agent,
 	agent->program = s->program;
 	agent->version = m->version;
 	agent->frozen = s->flags & CHANNEL_FROZEN;
+	/* What an administrator said outlives us as agents do; without memory it is thawed. */
+	if (agent->frozen)
+		agent->frozen = frozen_add(&sv->frozen, agent->uid, rdy__now_ns()) >= 0;
 	return true;
 }
 

@@ -12,12 +12,11 @@
 #include "base/fd.h"
 #include "bouncer.h"
 #include "channel_io.h"
+#include "control.h"
 #include "log.h"
 #include "supervisor.h"
 
-#define OWES_NS (2 * RDY__NS_PER_S)    /* an answer, the process's end after END */
 #define STARTS_NS (10 * RDY__NS_PER_S) /* the first word: a program may come from a slow disk */
-#define STUCK_MAX 3u		       /* wedged agents of a uid */
 
 void agents_init(struct agents *a)
 {
@@ -33,6 +32,36 @@ struct agent *agents_find(const struct agents *a, uid_t uid)
 
 		if (agent->uid == uid && agent->state != AGENT_ENDING)
 			return agent;
+	}
+	return NULL;
+}
+
+static struct session *find_in(const struct rdy__list *sessions, uint64_t number)
+{
+	rdy__list_for_each (l, sessions) {
+		struct session *s = rdy__list_entry(l, struct session, link);
+
+		if (s->number == number)
+			return s;
+	}
+	return NULL;
+}
+
+struct session *agents_find_session(
+	const struct agents *a, uint64_t number, struct agent **ret_agent)
+{
+	rdy__list_for_each (l, &a->all) {
+		struct agent *agent = rdy__list_entry(l, struct agent, link);
+		struct session *s = find_in(&agent->serving, number);
+
+		if (!s)
+			s = find_in(&agent->handed, number);
+		if (!s)
+			s = find_in(&agent->waiting, number);
+		if (s) {
+			*ret_agent = agent;
+			return s;
+		}
 	}
 	return NULL;
 }
@@ -138,6 +167,7 @@ static int start_processes(struct supervisor *sv, struct agent *agent)
 /* Its memory and our end of its channel; not its sessions. */
 static void forget(struct supervisor *sv, struct agent *agent)
 {
+	control_agent_lost(sv, agent);
 	if (agent->channel >= 0)
 		rdy_poll_deregister(sv->poll, agent->channel);
 	rdy__fd_close(agent->channel);
@@ -170,7 +200,9 @@ int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret)
 	rdy__list_init(&agent->waiting);
 	rdy__list_init(&agent->handed);
 	rdy__list_init(&agent->serving);
+	rdy__list_init(&agent->queries);
 	agent->uid = uid;
+	agent->frozen = frozen_has(&sv->frozen, uid);
 	agent->channel = agent->closer_end = -1;
 	agent->started_at_ns = rdy__now_ns();
 	r = take_slot(a, &agent->index);
@@ -217,8 +249,8 @@ static uint32_t count_serving(const struct agents *a)
 	return n;
 }
 
-enum wire_error agents_get(
-	struct supervisor *sv, uid_t uid, struct agent **ret, uint32_t *ret_detail)
+enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved,
+	struct agent **ret, uint32_t *ret_detail)
 {
 	struct agent *agent = agents_find(&sv->agents, uid);
 
@@ -226,11 +258,11 @@ enum wire_error agents_get(
 		*ret = agent;
 		return WIRE_OK;
 	}
-	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= STUCK_MAX)
+	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= AGENTS_STUCK_MAX)
 		return WIRE_E_UID_WEDGED;
 	if (failures_block(&sv->agents.failures, uid, rdy__now_ns()))
 		return WIRE_E_AGENT_FAILED;
-	if (count_serving(&sv->agents) >= sv->options->conf.limit_uids) {
+	if (count_serving(&sv->agents) >= sv->options->conf.limit_uids + n_reserved) {
 		*ret_detail = (uint32_t)sv->options->conf.limit_uids;
 		return WIRE_E_LIMIT_UIDS;
 	}
@@ -254,6 +286,19 @@ static void shut_sessions(struct supervisor *sv, struct rdy__list *sessions)
 	}
 }
 
+static void refuse(struct supervisor *sv, struct session *s, enum wire_error e, uint32_t detail)
+{
+	int sock = rdy__steal_fd(&s->sock);
+
+	if (s->control)
+		control_refuse(sv, sock, control_busy_word(e));
+	else if (s->refuse != WIRE_OK)
+		bouncer_refuse(sv, sock, s->refuse, s->detail);
+	else
+		bouncer_refuse(sv, sock, e, detail);
+	session_free(sv, s);
+}
+
 /* Those that no agent has seen get a fresh one, or hear why not. */
 static void move_waiting(struct supervisor *sv, uid_t uid, struct rdy__list *waiting)
 {
@@ -265,18 +310,19 @@ static void move_waiting(struct supervisor *sv, uid_t uid, struct rdy__list *wai
 	if (rdy__list_empty(waiting))
 		return;
 	if (!sv->stopping)
-		e = agents_get(sv, uid, &fresh, &detail);
+		e = agents_get(sv, uid, 0, &fresh, &detail);
 	while ((l = rdy__list_pop(waiting))) {
 		struct session *s = rdy__list_entry(l, struct session, link);
 
 		if (e == WIRE_OK) {
 			rdy__list_append(&fresh->waiting, &s->link);
-			fresh->n_sessions += s->refuse == WIRE_OK;
+			fresh->n_sessions += s->refuse == WIRE_OK && !s->control;
+			fresh->n_kicks += s->kick;
+			if (s->control)
+				s->control->agent = fresh;
 			continue;
 		}
-		bouncer_refuse(sv, rdy__steal_fd(&s->sock), s->refuse != WIRE_OK ? s->refuse : e,
-			s->refuse != WIRE_OK ? s->detail : detail);
-		session_free(sv, s);
+		refuse(sv, s, e, detail);
 	}
 	if (fresh)
 		channel_io_flush(sv, fresh);
@@ -325,13 +371,15 @@ static int64_t deadline_of(const struct agent *agent)
 	if (agent->state == AGENT_STARTING)
 		d = rdy__deadline_ns(agent->started_at_ns, STARTS_NS);
 	else if (agent->state == AGENT_ADOPTING)
-		d = rdy__deadline_ns(agent->started_at_ns, OWES_NS);
+		d = rdy__deadline_ns(agent->started_at_ns, AGENT_OWES_NS);
 	else if (agent->state == AGENT_ENDING)
-		d = rdy__deadline_ns(agent->ending_at_ns, OWES_NS);
+		d = rdy__deadline_ns(agent->ending_at_ns, AGENT_OWES_NS);
 	else if (!rdy__list_empty(&agent->handed))
 		d = rdy__deadline_ns(
 			rdy__list_entry(agent->handed.next, struct session, link)->sent_at_ns,
-			OWES_NS);
+			AGENT_OWES_NS);
+	if (agent->state == AGENT_SERVING && control_deadline(agent) < d)
+		d = control_deadline(agent);
 	return d;
 }
 

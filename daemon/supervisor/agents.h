@@ -20,12 +20,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/list.h"
 #include "channel/channel.h"
 #include "child.h"
 #include "failures.h"
 #include "identity.h"
 #include "wire/wire.h"
+
+#define AGENTS_STUCK_MAX 3u		  /* wedged agents of a uid */
+#define AGENT_OWES_NS (2 * RDY__NS_PER_S) /* an answer, the process's end after END */
+
+struct control;
 
 enum agent_state { AGENT_ADOPTING, AGENT_STARTING, AGENT_SERVING, AGENT_ENDING };
 
@@ -50,6 +56,8 @@ struct agent {
 	uint64_t program;	  /* what it was started from */
 	bool frozen;		  /* its sessions are neither read nor written */
 	bool config_owed;	  /* CONFIG is to be sent again */
+	uint32_t n_kicks;	  /* sessions with `kick` */
+	struct rdy__list queries; /* control_query.c: the first is under way */
 	/* adopt.c */
 	char file[24];	 /* its socket in <runtime>/agents; "" = none */
 	char stored[40]; /* its channel's name in the service manager's store; "" = not there */
@@ -71,6 +79,9 @@ struct session {
 	enum wire_error refuse; /* WIRE_OK: serve it */
 	uint32_t detail;
 	bool beyond; /* adopted, and more than the quota: not counted in limits.sessions */
+	bool kick;   /* KICK is to be sent */
+	struct control
+		*control; /* it is a control connection; no session, and not counted as one */
 };
 
 struct agents {
@@ -90,9 +101,15 @@ void agents_deinit(struct supervisor *sv);
 
 /* The uid's agent, or NULL. */
 struct agent *agents_find(const struct agents *a, uid_t uid);
-/* The uid's agent, started if need be. Returns WIRE_OK, or why there is none (with detail). */
-enum wire_error agents_get(
-	struct supervisor *sv, uid_t uid, struct agent **ret, uint32_t *ret_detail);
+/* A session (or control connection) by its number, and whose it is; or NULL. */
+struct session *agents_find_session(
+	const struct agents *a, uint64_t number, struct agent **ret_agent);
+/*
+ * The uid's agent, started if need be. n_reserved: so many agents more than limits.uids may be. Returns
+ * WIRE_OK, or why there is none (with detail).
+ */
+enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved,
+	struct agent **ret, uint32_t *ret_detail);
 
 /*
  * Hand a session over, or let the agent refuse it. sock and who->pidfd are consumed. Returns 0, or -ENOMEM
@@ -100,6 +117,10 @@ enum wire_error agents_get(
  */
 int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 	const struct identity *who, enum wire_error refuse, uint32_t detail);
+
+/* The same for a control connection, which is borrowed until session_free(). */
+int agents_hand_over_control(struct supervisor *sv, struct agent *agent, int take_sock,
+	const struct identity *who, struct control *control);
 
 /* A fresh one in the table, without process or channel. agents_lose() is its end. Returns 0 or -errno. */
 int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret);

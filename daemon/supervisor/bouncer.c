@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bouncer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -95,6 +96,12 @@ void bouncer_refuse(struct supervisor *sv, int take_sock, enum wire_error error,
 	uint8_t frame[LINK_ANSWER_MAX];
 
 	take(sv, take_sock, frame, wire_make_error(frame, 0, error, detail, true), true);
+}
+
+void bouncer_answer(struct supervisor *sv, int take_sock, const void *bytes, size_t n_bytes)
+{
+	assert(n_bytes <= LINK_ANSWER_MAX);
+	take(sv, take_sock, bytes, n_bytes, true);
 }
 
 void bouncer_close(struct supervisor *sv, int take_sock)

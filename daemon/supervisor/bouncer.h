@@ -28,6 +28,8 @@ void bouncer_deinit(struct supervisor *sv);
 
 /* Send ERROR (fatal) on sock, then close it (consumed). */
 void bouncer_refuse(struct supervisor *sv, int take_sock, enum wire_error error, uint32_t detail);
+/* Send these bytes (at most LINK_ANSWER_MAX) on sock, then close it (consumed). */
+void bouncer_answer(struct supervisor *sv, int take_sock, const void *bytes, size_t n_bytes);
 /* Shut sock down and close it (consumed). */
 void bouncer_close(struct supervisor *sv, int take_sock);
 /* Close it (consumed), because that close may be the last one; somebody else still answers on it. */

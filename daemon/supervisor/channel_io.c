@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "bouncer.h"
 #include "channel/channel.h"
+#include "control.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -39,13 +40,6 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 		[CONF_SELECTOR_EPOLL] = CHANNEL_SELECTOR_EPOLL,
 		[CONF_SELECTOR_POLL] = CHANNEL_SELECTOR_POLL,
 	};
-	static const uint32_t priorities[] = {
-		[CONF_LOG_ERROR] = LOG_P_ERROR,
-		[CONF_LOG_WARNING] = LOG_P_WARNING,
-		[CONF_LOG_NOTICE] = LOG_P_NOTICE,
-		[CONF_LOG_INFO] = LOG_P_INFO,
-		[CONF_LOG_DEBUG] = LOG_P_DEBUG,
-	};
 	const struct conf *c = &sv->options->conf;
 	uint64_t per_session = c->quota_registrations * c->per_session_percent / 100;
 	const struct channel_message m = {
@@ -63,7 +57,7 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 				.hello_timeout_ns = (int64_t)c->hello_timeout_ns,
 				.idle_exit_ns = (int64_t)c->idle_exit_ns,
 				.reactors = supervisor_reactors(c),
-				.log_level = priorities[c->log_level],
+				.log_level = (uint32_t)sv->log_level,
 				.flood_rate = (uint32_t)c->flood_rate,
 				.flood_burst = (uint32_t)c->flood_burst,
 				.grace_ns = adopt_grace_ns(sv),
@@ -96,6 +90,18 @@ static void not_sent(struct supervisor *sv, struct agent *agent, int error)
 		agent->retry_at_ns = rdy__deadline_ns(rdy__now_ns(), RETRY_NS);
 }
 
+int channel_io_send(struct supervisor *sv, struct agent *agent, const struct channel_message *m)
+{
+	int r;
+
+	if (agent->state != AGENT_SERVING || agent->channel_full || agent->retry_at_ns)
+		return -EAGAIN;
+	r = send_message(agent, m, NULL, 0);
+	if (r < 0)
+		not_sent(sv, agent, r);
+	return r;
+}
+
 int channel_io_adopt(struct supervisor *sv, struct agent *agent)
 {
 	const struct channel_message m = {
@@ -120,7 +126,9 @@ void session_free(struct supervisor *sv, struct session *s)
 {
 	assert(s->sock < 0);
 	rdy__fd_close(s->pidfd);
-	if (s->refuse == WIRE_OK && !s->beyond)
+	if (s->control)
+		control_free(sv, s->control);
+	else if (s->refuse == WIRE_OK && !s->beyond)
 		sv->agents.n_sessions--;
 	free(s);
 }
@@ -160,13 +168,12 @@ static uint64_t next_number(struct agents *a)
 	return a->last_session;
 }
 
-int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
-	const struct identity *who, enum wire_error refuse, uint32_t detail)
+static struct session *new_session(struct supervisor *sv, int take_sock, const struct identity *who)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return -ENOMEM;
+		return NULL;
 	rdy__list_init(&s->link);
 	s->number = next_number(&sv->agents);
 	s->sock = take_sock;
@@ -174,6 +181,31 @@ int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 	s->uid = who->uid;
 	s->gid = who->gid;
 	s->pid = who->pid;
+	return s;
+}
+
+int agents_hand_over_control(struct supervisor *sv, struct agent *agent, int take_sock,
+	const struct identity *who, struct control *control)
+{
+	struct session *s = new_session(sv, take_sock, who);
+
+	if (!s)
+		return -ENOMEM;
+	s->control = control;
+	control->agent = agent;
+	control->number = s->number;
+	rdy__list_append(&agent->waiting, &s->link);
+	channel_io_flush(sv, agent);
+	return 0;
+}
+
+int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
+	const struct identity *who, enum wire_error refuse, uint32_t detail)
+{
+	struct session *s = new_session(sv, take_sock, who);
+
+	if (!s)
+		return -ENOMEM;
 	s->refuse = refuse;
 	s->detail = detail;
 	if (refuse == WIRE_OK) {
@@ -188,7 +220,9 @@ int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 static int send_session(struct agent *agent, const struct session *s)
 {
 	const struct channel_message m = {
-		.type = s->refuse == WIRE_OK ? CHANNEL_SESSION : CHANNEL_REFUSE,
+		.type = s->control	       ? CHANNEL_CONTROL
+			: s->refuse == WIRE_OK ? CHANNEL_SESSION
+					       : CHANNEL_REFUSE,
 		.u.session =
 			{
 				.session = s->number,
@@ -246,6 +280,7 @@ void channel_io_flush(struct supervisor *sv, struct agent *agent)
 		rdy__list_append(&agent->handed, &s->link);
 		agent->n_handed++;
 	}
+	control_flush(sv, agent);
 }
 
 /* Returns false for a number that we never sent. */
@@ -278,7 +313,8 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 	if (!s)
 		return false;
 	rdy__list_unlink(&s->link);
-	agent->n_sessions--;
+	agent->n_sessions -= !s->control;
+	agent->n_kicks -= s->kick;
 	/* Shut and drained by the agent: nothing is queued in it, so this cannot block. */
 	s->sock = rdy__fd_close(s->sock);
 	session_free(sv, s);
@@ -344,6 +380,12 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 		return true;
 	case CHANNEL_TAKEN:
 		return taken(sv, agent, m->u.session.session);
+	case CHANNEL_ROWS:
+		return control_rows(sv, agent, m);
+	case CHANNEL_CONTROL_DATA:
+		return control_data(sv, agent, m);
+	case CHANNEL_CONTROL_CREDIT:
+		return control_credit(sv, agent, m);
 	case CHANNEL_SESSION_END:
 		return session_ended(sv, agent, m->u.session.session);
 	case CHANNEL_CLOSER_STUCK:

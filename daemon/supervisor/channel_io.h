@@ -4,11 +4,18 @@
 #define SUPERVISOR_CHANNEL_IO_H
 
 struct agent;
+struct channel_message;
 struct session;
 struct supervisor;
 
 /* The first message: what the agent needs to know. Returns 0 or -errno. */
 int channel_io_config(struct supervisor *sv, struct agent *agent);
+
+/*
+ * Send a message without descriptors. Returns 0, or -errno: the agent cannot be told now, channel_io_flush()
+ * comes back to it when it can.
+ */
+int channel_io_send(struct supervisor *sv, struct agent *agent, const struct channel_message *m);
 
 /* Ask an agent of an earlier supervisor who it is. Returns 0 or -errno. */
 int channel_io_adopt(struct supervisor *sv, struct agent *agent);

@@ -3,11 +3,42 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5, include/uapi/asm-generic/socket.h */
 #endif
+
+#ifndef SO_PEERGROUPS
+#define SO_PEERGROUPS 59 /* Linux 4.13 */
+#endif
+
+#define GROUPS_FEW 64
+
+bool identity_in_group(int sock, const struct identity *who, gid_t group)
+{
+	gid_t few[GROUPS_FEW], *all = few;
+	socklen_t n = sizeof(few);
+	bool found = false;
+	int r;
+
+	if (group == (gid_t)-1)
+		return false;
+	if (who->gid == group)
+		return true;
+	r = getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, all, &n);
+	if (r < 0 && errno == ERANGE) {
+		/* n says how many bytes it takes; they were fixed at connect. */
+		all = malloc(n);
+		r = all ? getsockopt(sock, SOL_SOCKET, SO_PEERGROUPS, all, &n) : -1;
+	}
+	for (size_t i = 0; r == 0 && i < n / sizeof(gid_t); i++)
+		found |= all[i] == group;
+	if (all != few)
+		free(all);
+	return found;
+}
 
 int identity_of(int sock, struct identity *ret)
 {

@@ -6,6 +6,7 @@
 #ifndef SUPERVISOR_IDENTITY_H
 #define SUPERVISOR_IDENTITY_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct identity {
@@ -17,5 +18,8 @@ struct identity {
 
 /* Returns 0, or -errno with *ret untouched. pidfd is the caller's. */
 int identity_of(int sock, struct identity *ret);
+
+/* Was the client in the group when it connected? false for (gid_t)-1, and where the kernel does not say. */
+bool identity_in_group(int sock, const struct identity *who, gid_t group);
 
 #endif

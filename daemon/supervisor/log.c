@@ -19,6 +19,11 @@ void log_set_level(int priority)
 	level = priority;
 }
 
+int log_get_level(void)
+{
+	return level;
+}
+
 /* May this site say one more line in this second? */
 static bool may_say(struct log_site *site, int64_t now_ns)
 {

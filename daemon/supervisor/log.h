@@ -26,6 +26,7 @@ struct log_site {
 
 /* Lines above this priority are not written. */
 void log_set_level(int priority);
+int log_get_level(void);
 
 /* log_line(priority, format, ...): each place has its own limit, so that clients cannot fill the log. */
 #define log_line(priority, ...) \

@@ -47,7 +47,8 @@ static int check_limits(const struct conf *c)
 {
 	rlim_t have = raise_nofile();
 	rlim_t agent = c->quota_registrations + 2 * c->quota_sessions + supervisor_fd_reserve(c);
-	rlim_t own = c->limit_sessions + 4 * c->limit_uids + OWN_FDS;
+	rlim_t own = c->limit_sessions + c->limit_controls + CONTROL_RESERVED +
+		     4 * (c->limit_uids + CONTROL_RESERVED) + OWN_FDS;
 	rlim_t need = agent > own ? agent : own;
 	const char *key = agent > own ? "quota.default.registrations" : "limits.sessions";
 	char what[192], why[192], fix[192];

@@ -90,16 +90,18 @@ static int take_lock(struct runtime *r, uid_t owner, gid_t owner_group)
 }
 
 /* The socket's rights, before anybody can see it under its name. */
-static int set_rights(const struct runtime *r, const struct options *o, const char *path)
+static int set_rights(const struct options *o, const char *path, bool is_control)
 {
+	uint64_t mode = is_control ? o->conf.control_mode : o->conf.session_mode;
 	gid_t group;
 	int e;
 
 	if (o->user)
 		return chmod(path, 0600) < 0 ? -errno : 0;
-	if (chmod(path, (mode_t)o->conf.session_mode) < 0)
+	if (chmod(path, (mode_t)mode) < 0)
 		return -errno;
-	if (geteuid() != 0)
+	/* What somebody may do over the control socket goes by who they are. */
+	if (is_control || geteuid() != 0)
 		return 0;
 	e = drop_find_group(o->conf.session_group, &group);
 	if (e == -ENOENT) {
@@ -114,73 +116,89 @@ static int set_rights(const struct runtime *r, const struct options *o, const ch
 	return lchown(path, (uid_t)-1, group) < 0 ? -errno : 0;
 }
 
-static int bind_renamed(struct runtime *r, const struct options *o)
+static int bind_renamed(int listener, const struct options *o, const char *path, bool is_control)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s.new", r->socket_path), e;
+	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s.new", path), e;
 
 	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
 		return -ENAMETOOLONG;
 	/* Ours by the lock: nobody else binds here, so a leftover is of one that was killed. */
 	if (unlink(a.sun_path) < 0 && errno != ENOENT)
 		return -errno;
-	if (bind(r->listener, (struct sockaddr *)&a, sizeof(a)) < 0)
+	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return -errno;
-	e = set_rights(r, o, a.sun_path);
-	if (e == 0 && listen(r->listener, BACKLOG) < 0)
+	e = set_rights(o, a.sun_path, is_control);
+	if (e == 0 && listen(listener, BACKLOG) < 0)
 		e = -errno;
 	/* Clients see the old socket or this one, never none and never one with other rights. */
-	if (e == 0 && rename(a.sun_path, r->socket_path) < 0)
+	if (e == 0 && rename(a.sun_path, path) < 0)
 		e = -errno;
 	if (e < 0)
 		unlink(a.sun_path);
 	return e;
 }
 
-static int open_listener(struct runtime *r, const struct options *o)
+static int open_listener(const struct options *o, const char *path, bool is_control, int *ret)
 {
-	int zero = 0, e;
+	int zero = 0, e, type = is_control ? SOCK_STREAM : SOCK_SEQPACKET;
 
-	r->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (r->listener < 0)
+	*ret = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*ret < 0)
 		return -errno;
 	/*
 	 * Nobody can send a descriptor before the agent allows it: one that lingers, queued between connect
 	 * and accept, would block whoever closes the socket. Accepted sockets inherit it.
 	 */
-	if (setsockopt(r->listener, SOL_SOCKET, SO_PASSRIGHTS, &zero, sizeof(zero)) < 0 &&
+	if (setsockopt(*ret, SOL_SOCKET, SO_PASSRIGHTS, &zero, sizeof(zero)) < 0 &&
 		errno != ENOPROTOOPT)
 		return -errno;
-	e = bind_renamed(r, o);
+	e = bind_renamed(*ret, o, path, is_control);
 	if (e < 0)
-		return say(e, "choose another --runtime-dir or sockets.session.path",
-			"cannot listen at %s", r->socket_path);
+		return say(e,
+			is_control ? "choose another --runtime-dir or sockets.control.path"
+				   : "choose another --runtime-dir or sockets.session.path",
+			"cannot listen at %s", path);
 	return 0;
+}
+
+/* Absolute, with room for the temporary name. */
+static int make_path(const struct runtime *r, const char *path, const char *format, char *ret)
+{
+	int n = path[0] == '/' ? snprintf(ret, CONF_PATH_BYTES, "%s", path)
+			       : snprintf(ret, CONF_PATH_BYTES, "%s/%s", r->dir_path, path);
+
+	if (n >= 0 && (size_t)n + sizeof(".new") <= CONF_PATH_BYTES)
+		return 0;
+	ret[0] = 0;
+	return say(-ENAMETOOLONG, "a shorter --runtime-dir or path", format, path);
 }
 
 int runtime_init(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group)
 {
-	const char *path = o->conf.session_path;
-	int n, e;
+	char session[CONF_PATH_BYTES], control[CONF_PATH_BYTES];
+	int e;
 
 	*r = RUNTIME_NULL;
 	strcpy(r->dir_path, o->runtime_dir);
-	if (path[0] == '/')
-		n = snprintf(r->socket_path, sizeof(r->socket_path), "%s", path);
-	else
-		n = snprintf(r->socket_path, sizeof(r->socket_path), "%s/%s", r->dir_path, path);
-	if (n < 0 || (size_t)n + sizeof(".new") > sizeof(r->socket_path)) {
-		r->socket_path[0] = 0;
-		return say(-ENAMETOOLONG, "a shorter --runtime-dir or sockets.session.path",
-			"the session socket's path is too long: %s", path);
-	}
-	e = open_dir(r, o, owner, owner_group);
+	e = make_path(
+		r, o->conf.session_path, "the session socket's path is too long: %s", session);
+	if (e == 0)
+		e = make_path(r, o->conf.control_path, "the control socket's path is too long: %s",
+			control);
+	if (e == 0)
+		e = open_dir(r, o, owner, owner_group);
 	if (e == 0)
 		e = take_lock(r, owner, owner_group);
 	if (e == 0)
-		e = open_listener(r, o);
+		e = open_listener(o, session, false, &r->listener);
 	if (e < 0)
-		r->socket_path[0] = 0; /* not ours to remove */
+		return e;
+	/* From here on it is ours to remove. */
+	strcpy(r->socket_path, session);
+	e = open_listener(o, control, true, &r->control);
+	if (e == 0)
+		strcpy(r->control_path, control);
 	return e;
 }
 
@@ -188,8 +206,11 @@ void runtime_deinit(struct runtime *r)
 {
 	if (r->socket_path[0])
 		unlink(r->socket_path);
-	r->socket_path[0] = 0;
+	if (r->control_path[0])
+		unlink(r->control_path);
+	r->socket_path[0] = r->control_path[0] = 0;
 	r->listener = rdy__fd_close(r->listener);
+	r->control = rdy__fd_close(r->control);
 	r->lock = rdy__fd_close(r->lock);
 	r->dir = rdy__fd_close(r->dir);
 }

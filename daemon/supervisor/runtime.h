@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runtime directory: made and checked, locked against a second supervisor, and the session socket in it.
- * Names of files: `lock` (a POSIX lock, kept while we live; its text is our pid), the socket.
+ * The runtime directory: made and checked, locked against a second supervisor, and the sockets in it.
+ * Names of files: `lock` (a POSIX lock, kept while we live; its text is our pid), the two sockets.
  */
 #ifndef SUPERVISOR_RUNTIME_H
 #define SUPERVISOR_RUNTIME_H
@@ -11,17 +11,19 @@
 #include "options.h"
 
 struct runtime {
-	int dir;  /* the directory */
-	int lock; /* the lock file */
-	int listener;
+	int dir;      /* the directory */
+	int lock;     /* the lock file */
+	int listener; /* of sessions */
+	int control;  /* of control connections */
 	char dir_path[CONF_PATH_BYTES];
-	char socket_path[CONF_PATH_BYTES]; /* absolute */
+	char socket_path[CONF_PATH_BYTES];  /* absolute */
+	char control_path[CONF_PATH_BYTES]; /* the same */
 };
 
 #define RUNTIME_NULL \
 	(struct runtime) \
 	{ \
-		.dir = -1, .lock = -1, .listener = -1 \
+		.dir = -1, .lock = -1, .listener = -1, .control = -1 \
 	}
 
 /*
@@ -30,7 +32,7 @@ struct runtime {
  */
 int runtime_init(struct runtime *r, const struct options *o, uid_t owner, gid_t owner_group);
 
-/* Remove the socket and let go of the lock. Idempotent. */
+/* Remove the sockets and let go of the lock. Idempotent. */
 void runtime_deinit(struct runtime *r);
 
 #endif

@@ -73,6 +73,7 @@ void supervisor_deinit(struct supervisor *sv)
 {
 	if (sv->poll) {
 		agents_deinit(sv);
+		controls_deinit(sv);
 		adopt_deinit(sv);
 		bouncer_deinit(sv);
 	}
@@ -96,6 +97,7 @@ static void stop(struct supervisor *sv, uint32_t signal)
 	accept_update(sv, rdy__now_ns());
 	/* Where the kernel lets strangers queue descriptors before accept(), closing it may block. */
 	bouncer_close(sv, rdy__steal_fd(&sv->runtime->listener));
+	bouncer_close(sv, rdy__steal_fd(&sv->runtime->control));
 	if (sv->leaving)
 		agents_leave(sv);
 	else
@@ -121,6 +123,9 @@ static void dispatch(struct supervisor *sv, const struct rdy_event *e)
 	switch (e->token >> 56) {
 	case TOKEN_LISTENER:
 		accept_clients(sv);
+		break;
+	case TOKEN_CONTROL_LISTENER:
+		accept_controls(sv);
 		break;
 	case TOKEN_SIGNALS:
 		take_signals(sv);
@@ -202,13 +207,14 @@ static int round_trip(struct supervisor *sv)
 	int r;
 
 	set_timer(sv);
-	r = rdy_poll_wait(sv->poll, sv->events, -1);
+	r = rdy_poll_wait(sv->poll, sv->events, sv->controls_busy ? 0 : -1);
 	if (r < 0)
 		return r;
 	while (rdy_events_next(sv->events, &e) == 1)
 		dispatch(sv, &e);
 	now = rdy__now_ns();
 	agents_tick(sv, now);
+	sv->controls_busy = controls_run(sv);
 	children_tick(&sv->children, now);
 	bouncer_tick(sv, now);
 	bouncer_flush(sv, now);
@@ -243,6 +249,9 @@ int supervisor_init(struct supervisor *sv, const struct options *options, struct
 	sv->fd_low = fd_low();
 	rate_init(&sv->rate, options->conf.quota_connects_per_s);
 	agents_init(&sv->agents);
+	controls_init(sv);
+	sv->log_level = log_get_level();
+	sv->started_at_ns = rdy__now_ns();
 	r = rdy_poll_new(&po, &sv->poll);
 	if (r == 0)
 		r = rdy_events_new(EVENTS, &sv->events);

@@ -13,6 +13,8 @@
 #include "agents.h"
 #include "bouncer.h"
 #include "child.h"
+#include "control.h"
+#include "frozen.h"
 #include "rate.h"
 #include "options.h"
 #include "ready/poll.h"
@@ -27,6 +29,7 @@ enum token_kind {
 	TOKEN_BOUNCER,
 	TOKEN_CHILD,
 	TOKEN_CHANNEL,
+	TOKEN_CONTROL_LISTENER,
 };
 #define TOKEN(kind, index, generation) \
 	((uint64_t)(kind) << 56 | (uint64_t)(index) << 32 | (uint32_t)(generation))
@@ -43,7 +46,12 @@ struct supervisor {
 	struct agents agents;
 	struct bouncer bouncer;
 	struct rate rate;
-	bool listening;
+	struct controls controls;
+	struct frozen frozen;
+	bool controls_busy; /* some have more to do at once */
+	int log_level;	    /* syslog priority, ours and our agents' */
+	int64_t started_at_ns;
+	bool listening, control_listening;
 	int fd_low;		 /* a number this high says that descriptors are running out */
 	int64_t listen_again_ns; /* accepting pauses until then; RDY__NEVER = it does not */
 	struct adoption adoption;
@@ -66,9 +74,10 @@ uint32_t supervisor_reactors(const struct conf *c);
 /* Descriptors that an agent keeps free, from the configuration. */
 uint32_t supervisor_fd_reserve(const struct conf *c);
 
-/* The listener is readable (accept.c). */
+/* A listener is readable (accept.c). */
 void accept_clients(struct supervisor *sv);
-/* Watch the listener or not, as things are now (accept.c). */
+void accept_controls(struct supervisor *sv);
+/* Watch the listeners or not, as things are now (accept.c). */
 void accept_update(struct supervisor *sv, int64_t now_ns);
 
 #endif

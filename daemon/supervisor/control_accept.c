@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Accepting control connections: who it is, limits, then to the caller's own agent. As with sessions nothing that
+ * a stranger can write to is read or closed here; a refusal is an answer that the bouncer gives.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agents.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "bouncer.h"
+#include "control.h"
+#include "drop.h"
+#include "identity.h"
+#include "log.h"
+#include "supervisor.h"
+
+void controls_init(struct supervisor *sv)
+{
+	struct controls *cs = &sv->controls;
+
+	rdy__list_init(&cs->all);
+	rdy__list_init(&cs->runnable);
+	cs->admins = (gid_t)-1;
+	/* A private instance is its user's, and nobody else reaches its socket. */
+	if (sv->options->user)
+		return;
+	if (drop_find_group(sv->options->conf.admin_group, &cs->admins) < 0) {
+		cs->admins = (gid_t)-1;
+		log_line(LOG_P_INFO, "group=%s missing=yes effect=\"only root administers\"",
+			sv->options->conf.admin_group);
+	}
+}
+
+static bool is_admin(const struct supervisor *sv, const struct identity *who, int sock)
+{
+	if (who->uid == 0 || (sv->options->user && who->uid == geteuid()))
+		return true;
+	return identity_in_group(sock, who, sv->controls.admins);
+}
+
+static uint32_t count_of(const struct controls *cs, uid_t uid)
+{
+	uint32_t n = 0;
+
+	rdy__list_for_each (l, &cs->all)
+		n += rdy__list_entry(l, struct control, link)->uid == uid;
+	return n;
+}
+
+/* Returns NULL, or why not. */
+static const char *admit(
+	struct supervisor *sv, const struct identity *who, bool admin, struct agent **ret_agent)
+{
+	const struct conf *c = &sv->options->conf;
+	uint32_t reserved = admin ? CONTROL_RESERVED : 0, detail;
+
+	if (sv->stopping)
+		return "stopping";
+	if (!rate_connect(&sv->rate, who->uid, rdy__now_ns()))
+		return "rate";
+	if (sv->controls.n >= c->limit_controls + reserved)
+		return "limit";
+	if (count_of(&sv->controls, who->uid) >= c->quota_controls)
+		return "quota";
+	return control_busy_word(agents_get(sv, who->uid, reserved, ret_agent, &detail));
+}
+
+const char *control_busy_word(enum wire_error e)
+{
+	switch (e) {
+	case WIRE_OK:
+		return NULL;
+	case WIRE_E_UID_WEDGED:
+		return "wedged";
+	case WIRE_E_LIMIT_UIDS:
+		return "uids";
+	case WIRE_E_SHUTTING_DOWN:
+		return "stopping";
+	default:
+		return "failed";
+	}
+}
+
+void control_refuse(struct supervisor *sv, int take_sock, const char *why)
+{
+	char *text = NULL;
+	size_t n;
+
+	if (control_make_error(CONTROL_E_BUSY, json_pack("{s:s}", "why", why), &text, &n) < 0)
+		bouncer_close(sv, take_sock);
+	else
+		bouncer_answer(sv, take_sock, text, n);
+	free(text);
+}
+
+static struct control *new_control(struct supervisor *sv, const struct identity *who, bool admin)
+{
+	struct control *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	rdy__list_init(&c->link);
+	rdy__list_init(&c->run);
+	c->uid = who->uid;
+	c->admin = admin;
+	rdy__list_append(&sv->controls.all, &c->link);
+	sv->controls.n++;
+	return c;
+}
+
+void control_take(struct supervisor *sv, int take_sock)
+{
+	struct identity who = {.pidfd = -1};
+	struct control *c = NULL;
+	struct agent *agent;
+	const char *why;
+	bool admin;
+
+	if (identity_of(take_sock, &who) < 0) {
+		bouncer_close(sv, take_sock);
+		return;
+	}
+	/* Whose process ends has its socket closed: that is all a control connection needs to know. */
+	who.pidfd = rdy__fd_close(who.pidfd);
+	admin = is_admin(sv, &who, take_sock);
+	why = admit(sv, &who, admin, &agent);
+	if (!why) {
+		c = new_control(sv, &who, admin);
+		if (c && agents_hand_over_control(sv, agent, take_sock, &who, c) == 0)
+			return;
+		why = "memory";
+	}
+	if (c)
+		control_free(sv, c);
+	log_line(LOG_P_NOTICE, "control=refused why=%s uid=%u pid=%d", why, (unsigned int)who.uid,
+		(int)who.pid);
+	control_refuse(sv, take_sock, why);
+}
