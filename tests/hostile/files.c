@@ -115,17 +115,15 @@ START_TEST(too_many_refused_files)
 }
 END_TEST
 
-static bool has_fuse(const char *what)
+/* 0, or why there is none. */
+static int fuse_missing(void)
 {
 	struct fuse f;
 	int r = fuse_start(&f);
 
-	if (r < 0) {
-		note("skipped: %s: no FUSE here: %s", what, strerror(-r));
-		return false;
-	}
-	fuse_end(&f);
-	return true;
+	if (r == 0)
+		fuse_end(&f);
+	return -r;
 }
 
 static void start_fuse(void *arg)
@@ -142,8 +140,8 @@ START_TEST(refused_fuse_file)
 {
 	struct fuse f;
 
-	if (!has_fuse("refused_fuse_file"))
-		return;
+	if (fuse_missing())
+		unit_skip("no FUSE here: %s", strerror(fuse_missing()));
 	attack(&(struct attack){.name = "FUSE file",
 		.round = fuse_file,
 		.prepare = start_fuse,
@@ -238,8 +236,8 @@ START_TEST(silent_fuse_file)
 {
 	struct fuse f;
 
-	if (!has_fuse("silent_fuse_file"))
-		return;
+	if (fuse_missing())
+		unit_skip("no FUSE here: %s", strerror(fuse_missing()));
 	attack(&(struct attack){.name = "FUSE file without an answer",
 		.round = silent_file,
 		.prepare = start_fuse,
@@ -260,8 +258,8 @@ START_TEST(silent_fuse_file_at_the_end)
 	struct fuse f;
 	int sock;
 
-	if (!has_fuse("silent_fuse_file_at_the_end"))
-		return;
+	if (fuse_missing())
+		unit_skip("no FUSE here: %s", strerror(fuse_missing()));
 	instance_start(&in, NULL);
 	instance_expect(&in, "stuck=");
 	instance_expect(&in, "agent=wedged");

@@ -49,9 +49,13 @@ bool other_users(const char *what_is_skipped);
 /* The end of a main(): without root the whole of it is skipped, with the reason printed. */
 bool harness_is_root(void);
 
+/* Does readyd run as on a kernel without the newest features (tests/oldkernel)? */
+bool harness_old_kernel(void);
+
 /* ---- a private readyd ---- */
 
 #define INSTANCE_EXPECTS 8
+#define INSTANCE_OPTIONS 16
 
 struct instance {
 	pid_t pid;
@@ -63,6 +67,9 @@ struct instance {
 	/* Lines of its log that are no surprise: what they contain. */
 	const char *expects[INSTANCE_EXPECTS];
 	size_t n_expects;
+	const char *options[INSTANCE_OPTIONS];
+	size_t n_options;
+	bool killed; /* once: some of its helpers may be ours */
 };
 
 /*
@@ -82,6 +89,11 @@ void instance_stop(struct instance *in);
 void instance_terminate(struct instance *in);
 /* The second half: it has ended, or something else ends it. */
 void instance_gone(struct instance *in);
+/* kill -9 of readyd alone: its helpers become ours. */
+void instance_kill(struct instance *in);
+/* And once more in the same directory, with the same options or with others. */
+void instance_again(struct instance *in);
+void instance_again_with(struct instance *in, const char *const *options, size_t n);
 /* A test has failed: its log is shown, and nothing of it stays behind. */
 void instance_abandon(void);
 /* All that it has logged; static. */

@@ -19,8 +19,6 @@
 
 #include "base/fd.h"
 
-#define OPTIONS_MAX 16u
-
 static void make_names(struct instance *in)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -49,6 +47,15 @@ bool instance_said(const struct instance *in, const char *text)
 	return strstr(instance_log(in), text);
 }
 
+#ifndef OLDKERNEL
+#define OLDKERNEL NULL /* built without libseccomp */
+#endif
+
+bool harness_old_kernel(void)
+{
+	return getenv("READYD_TEST_OLD_KERNEL") != NULL;
+}
+
 static void run(const struct instance *in, char **args, int ready_fd)
 {
 	int log = open(in->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
@@ -57,7 +64,7 @@ static void run(const struct instance *in, char **args, int ready_fd)
 		_exit(120);
 	rdy__fd_close(log);
 	fcntl(ready_fd, F_SETFD, 0);
-	execv(READYD, args);
+	execv(args[0], args);
 	_exit(121);
 }
 
@@ -87,16 +94,29 @@ static void set_running(struct instance *was, struct instance *is)
 	running[i] = is;
 }
 
-/* What a test has made beside it. */
-static void remove_rest(const struct instance *in)
+static void remove_all(const char *path)
 {
-	DIR *d = opendir(in->dir);
+	DIR *d = opendir(path);
 
 	for (struct dirent *e; d && (e = readdir(d));)
 		if (e->d_type != DT_DIR)
 			unlinkat(dirfd(d), e->d_name, 0);
 	if (d)
 		closedir(d);
+}
+
+/* Those that would wait for the next readyd. */
+static void kill_helpers(const struct instance *in)
+{
+	pid_t pids[32];
+	size_t n = instance_helpers(in, NULL, pids, 32);
+	char path[128];
+
+	for (size_t i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	snprintf(path, sizeof(path), "%s/agents", in->runtime);
+	remove_all(path);
+	rmdir(path);
 }
 
 void instance_abandon(void)
@@ -110,47 +130,45 @@ void instance_abandon(void)
 		puts("# the log of readyd:");
 		for (char *line = strtok(instance_log(in), "\n"); line; line = strtok(NULL, "\n"))
 			note("  %s", line);
-		kill(in->pid, SIGKILL);
-		waitpid(in->pid, NULL, 0);
-		remove_rest(in);
+		if (in->pidfd >= 0) {
+			kill(in->pid, SIGKILL);
+			waitpid(in->pid, NULL, 0);
+			in->pidfd = rdy__fd_close(in->pidfd);
+		}
+		if (in->killed)
+			kill_helpers(in);
+		remove_all(in->dir); /* what the test has made beside it */
 		remove_files(in);
 	}
 }
 
 void instance_start(struct instance *in, ...)
 {
-	const char *options[OPTIONS_MAX];
+	const char *options[INSTANCE_OPTIONS];
 	size_t n = 0;
 	va_list ap;
 
 	va_start(ap, in);
 	for (const char *option; (option = va_arg(ap, const char *));) {
-		need_int(n, <, OPTIONS_MAX);
+		need_int(n, <, INSTANCE_OPTIONS);
 		options[n++] = option;
 	}
 	va_end(ap);
 	instance_start_with(in, options, n);
 }
 
-void instance_start_with(struct instance *in, const char *const *options, size_t n_options)
+static void launch(struct instance *in)
 {
-	char number[16], *args[2 * OPTIONS_MAX + 12];
+	char number[16], *args[2 * INSTANCE_OPTIONS + 12];
 	struct pollfd p = {.events = POLLIN};
 	int ready[2];
 	size_t n = 0;
 	char c = 0;
 
-	*in = (struct instance){.pidfd = -1};
-	make_names(in);
-	set_running(NULL, in);
-	/* A sanitizer's runtime does not go with the filter: such a build has none. */
-	instance_expect(in, "sandbox=on filter=no");
-	/* Nor with a process that nobody may trace: its search for leaks sometimes says this, and goes on. */
-	instance_expect(in, "Unable to get registers from thread");
-	/* What it leaves behind becomes ours, and is found. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	need(pipe2(ready, O_CLOEXEC) == 0, "%s", strerror(errno));
 	snprintf(number, sizeof(number), "%d", ready[1]);
+	if (harness_old_kernel())
+		args[n++] = (char *)OLDKERNEL;
 	args[n++] = (char *)READYD;
 	args[n++] = (char *)"--runtime-dir";
 	args[n++] = in->runtime;
@@ -163,10 +181,9 @@ void instance_start_with(struct instance *in, const char *const *options, size_t
 	} else {
 		args[n++] = (char *)"--user";
 	}
-	need_int(n_options, <=, OPTIONS_MAX);
-	for (size_t i = 0; i < n_options; i++) {
+	for (size_t i = 0; i < in->n_options; i++) {
 		args[n++] = (char *)"-o";
-		args[n++] = (char *)options[i];
+		args[n++] = (char *)in->options[i];
 	}
 	args[n] = NULL;
 	fflush(stdout);
@@ -181,6 +198,40 @@ void instance_start_with(struct instance *in, const char *const *options, size_t
 	need(poll(&p, 1, PATIENCE_MS) == 1 && read(ready[0], &c, 1) == 1 && c == '\n',
 		"readyd does not start: %s", instance_log(in));
 	rdy__fd_close(ready[0]);
+}
+
+static void set_options(struct instance *in, const char *const *options, size_t n)
+{
+	need_int(n, <=, INSTANCE_OPTIONS);
+	for (size_t i = 0; i < n; i++)
+		in->options[i] = options[i];
+	in->n_options = n;
+}
+
+void instance_start_with(struct instance *in, const char *const *options, size_t n_options)
+{
+	*in = (struct instance){.pidfd = -1};
+	make_names(in);
+	set_running(NULL, in);
+	/* A sanitizer's runtime does not go with the filter: such a build has none. */
+	instance_expect(in, "sandbox=on filter=no");
+	/* Nor with a process that nobody may trace: its search for leaks sometimes says this, and goes on. */
+	instance_expect(in, "Unable to get registers from thread");
+	/* What it leaves behind becomes ours, and is found. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	set_options(in, options, n_options);
+	launch(in);
+}
+
+void instance_again(struct instance *in)
+{
+	launch(in);
+}
+
+void instance_again_with(struct instance *in, const char *const *options, size_t n)
+{
+	set_options(in, options, n);
+	launch(in);
 }
 
 void instance_expect(struct instance *in, const char *text)
@@ -218,6 +269,16 @@ void instance_terminate(struct instance *in)
 	need(pidfd_send_signal(in->pidfd, SIGTERM, NULL, 0) == 0, "%s: %s", strerror(errno),
 		instance_log(in));
 	wait_end(in);
+}
+
+void instance_kill(struct instance *in)
+{
+	need(pidfd_send_signal(in->pidfd, SIGKILL, NULL, 0) == 0, "%s", strerror(errno));
+	wait_end(in);
+	need_int(waitpid(in->pid, NULL, 0), ==, in->pid);
+	proc_ended(in->pid);
+	in->pidfd = rdy__fd_close(in->pidfd);
+	in->killed = true;
 }
 
 void instance_gone(struct instance *in)
@@ -258,17 +319,22 @@ void instance_stop(struct instance *in)
 
 pid_t instance_agent(const struct instance *in, uid_t uid)
 {
-	char mark[64], *at = instance_log(in);
+	char marks[2][64];
 	pid_t pids[64], agent = 0;
 	size_t n = instance_helpers(in, "agent", pids, 64);
 
-	snprintf(mark, sizeof(mark), "agent=started uid=%u pid=", (unsigned int)uid);
-	while ((at = strstr(at, mark))) {
-		pid_t pid = (pid_t)atoi(at += strlen(mark));
+	snprintf(marks[0], sizeof(marks[0]), "agent=adopted uid=%u pid=", (unsigned int)uid);
+	snprintf(marks[1], sizeof(marks[1]), "agent=started uid=%u pid=", (unsigned int)uid);
+	for (size_t k = 0; k < 2; k++) {
+		char *at = instance_log(in);
 
-		for (size_t i = 0; i < n; i++)
-			if (pids[i] == pid)
-				agent = pid;
+		while ((at = strstr(at, marks[k]))) {
+			pid_t pid = (pid_t)atoi(at += strlen(marks[k]));
+
+			for (size_t i = 0; i < n; i++)
+				if (pids[i] == pid)
+					agent = pid;
+		}
 	}
 	return agent;
 }
