@@ -67,5 +67,8 @@ void bench_cpu(void);
 void bench_register(void);
 void bench_memory(void);
 void bench_idle(void);
+void bench_teardown(void);
+void bench_scale(void);
+void bench_reactors(void);
 
 #endif

@@ -16,6 +16,9 @@ static const struct {
 	{"register", bench_register, "sockets registered per second"},
 	{"memory", bench_memory, "memory per registration and per process"},
 	{"idle", bench_idle, "wakeups of an idle daemon (11 s)"},
+	{"teardown", bench_teardown, "another session's p99 while one with 15 000 ends"},
+	{"scale", bench_scale, "latency at 15 000 registered against 1000"},
+	{"reactors", bench_reactors, "two reactors against one"},
 };
 
 #define N_BENCHES (sizeof(benches) / sizeof(benches[0]))
