@@ -13,9 +13,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "closer.h"
+#include "hand_over.h"
 #include "log.h"
 #include "outbox.h"
 #include "reactors.h"
+#include "take_over.h"
 
 #define BACKLOG 8
 
@@ -187,6 +189,12 @@ void adopt_take(struct agent *a, const struct channel_adopt *m)
 {
 	struct adoption *o = &a->adoption;
 
+	/* Half handed over, half taken over: what the snapshot says must stay true. */
+	hand_over_cancel(a);
+	if (take_over_give_up(a, "there is another supervisor") || a->handed_over) {
+		reactors_end(a);
+		return;
+	}
 	void_all(a);
 	reactors_void(a);
 	o->orphan = false;

@@ -19,9 +19,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "closer.h"
+#include "hand_over.h"
 #include "log.h"
 #include "outbox.h"
 #include "reactors.h"
+#include "take_over.h"
 
 #define CHANNEL_MESSAGES 16u /* read per round */
 /*
@@ -109,6 +111,8 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 	if (e == 0)
 		e = sockets_init(&a->sockets);
 	if (e == 0)
+		e = park_init(&a->park);
+	if (e == 0)
 		e = vet_init(&a->vet, supervisor);
 	if (e == 0)
 		e = start_first(a);
@@ -149,8 +153,12 @@ static void free_mail(struct agent *a)
 
 void agent_deinit(struct agent *a)
 {
+	hand_over_cancel(a);
+	a->taking = take_over_free(a);
+	park_open(a);
 	reactors_deinit(a);
 	free_mail(a);
+	park_deinit(&a->park);
 	adopt_deinit(a);
 	roster_deinit(&a->roster);
 	a->link_timer = rdy_timer_free(a->link_timer);
@@ -233,6 +241,9 @@ static void take_post(struct agent *a, const struct agent_message *m)
 		break;
 	case AGENT_MARK:
 		reactors_mark(a, m->reactor, m->u.mark);
+		break;
+	case AGENT_PARKED:
+		park_arrived(a, m->u.mark);
 		break;
 	case AGENT_ENDED:
 		reactors_ended(a);
@@ -336,6 +347,12 @@ static void take_channel_message(
 	case CHANNEL_CLOSER:
 		closer_replace(a, fds[0]);
 		break;
+	case CHANNEL_TAKE_OVER:
+		take_over_start(a, fds[0]);
+		break;
+	case CHANNEL_HAND_OVER:
+		hand_over_start(a, fds[0]);
+		break;
 	case CHANNEL_END:
 		reactors_end(a);
 		break;
@@ -370,7 +387,8 @@ void agent_read_channel(struct agent *a)
 		if (e == 0)
 			quota_add(&a->descriptors, (uint32_t)got.n_fds);
 		if (e < 0 || (got.n_bytes == 0 && got.n_fds == 0)) {
-			if (!adopt_channel_gone(a))
+			/* Half taken over, or handed over: nobody needs this one. */
+			if (a->taking || a->handed_over || !adopt_channel_gone(a))
 				reactors_end(a);
 			return;
 		}
@@ -407,6 +425,10 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 	case TOKEN_MAILBOX:
 		read_mailbox(a);
 		break;
+	case TOKEN_HANDOVER:
+		hand_over_event(a, ready);
+		take_over_event(a, ready);
+		break;
 	case TOKEN_LINK_TIMER:
 		closer_timer(a);
 		break;
@@ -431,6 +453,8 @@ void agent_round(struct agent *a, int64_t timeout_ns)
 	if (atomic_load_explicit(&a->done, memory_order_relaxed))
 		return;
 	closer_flush(a);
+	if (a->leaving && (!link_sender_pending(&a->link) || a->closer_stuck))
+		atomic_store_explicit(&a->done, true, memory_order_relaxed);
 	/* Whatever could give room back is on its way; if nothing is, it never will be. */
 	if (reactors_stuck(a))
 		agent_fail(a, "no descriptor left");

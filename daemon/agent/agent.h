@@ -16,6 +16,7 @@
 #include "channel/channel.h"
 #include "link/link.h"
 #include "mailbox.h"
+#include "park.h"
 #include "quota.h"
 #include "reactor.h"
 #include "roster.h"
@@ -34,6 +35,7 @@ enum agent_message_type {
 	AGENT_DISPOSE,	      /* u.dispose: consumed descriptors for the closer */
 	AGENT_QUARANTINED,    /* one more descriptor that stays until the process ends */
 	AGENT_MARK,	      /* u.mark: it is alive */
+	AGENT_PARKED,	      /* u.mark: it has stopped, see park.h */
 	AGENT_ENDED,	      /* END is done in this reactor */
 };
 
@@ -70,6 +72,7 @@ struct agent {
 	_Atomic bool done;	    /* leave the loop */
 	_Atomic int status;	    /* exit status, != 0: something is wrong, leave by _exit() */
 	struct sockets sockets;	    /* of all sessions; has a lock */
+	struct park park;	    /* where reactors stop; has a lock */
 	struct mailbox mailbox;	    /* from the other reactors to the main thread */
 	/* any thread, written only before the reactors start */
 	uint64_t cookie_seed;
@@ -85,7 +88,11 @@ struct agent {
 	uint64_t mark;		      /* last one asked for */
 	uint32_t n_ending;	      /* reactors that have not done END */
 	bool ending;
-	int channel; /* -1: see adoption */
+	struct hand_over *handing; /* to a successor; NULL = no */
+	struct take_over *taking;  /* from a predecessor; NULL = no */
+	bool handed_over;	   /* nothing is left here, END is waited for */
+	bool leaving;		   /* ends when the closer has everything */
+	int channel;		   /* -1: see adoption */
 	struct agent_outbox outbox;
 	bool channel_blocked;
 	struct link_sender link;

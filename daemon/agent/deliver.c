@@ -30,21 +30,43 @@ _Static_assert(WIRE_EDGE == RDY_EDGE && WIRE_ONESHOT == RDY_ONESHOT, "modes are 
 #define END_BITS (WIRE_READY_ERROR | BOTH_CLOSED)
 #define EVENT_BITS (WIRE_READABLE | WIRE_WRITABLE | WIRE_PRIORITY | END_BITS)
 
-int deliver_watch(struct session *s, uint32_t index)
+static bool wants_silence(const struct registration *reg)
 {
-	struct reactor *r = s->reactor;
-	struct registration *reg = registrations_at(&r->registrations, index);
-	bool mute = reg->mode == WIRE_ONESHOT && !(reg->flags & REGISTRATION_ARMED);
-	int e = rdy_poll_modify(r->poll, reg->fd, registration_id(&r->registrations, index),
-		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+	return reg->mode == WIRE_ONESHOT && !(reg->flags & REGISTRATION_ARMED);
+}
 
-	if (e < 0)
-		return e;
+static void note_mute(struct registration *reg, bool mute)
+{
 	if (mute)
 		reg->flags |= REGISTRATION_MUTED;
 	else
 		reg->flags &= (uint8_t)~REGISTRATION_MUTED;
-	return 0;
+}
+
+int deliver_first_watch(struct session *s, uint32_t index, int fd)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg = registrations_at(&r->registrations, index);
+	bool mute = wants_silence(reg);
+	int e = rdy_poll_register(r->poll, fd, registration_id(&r->registrations, index),
+		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+
+	if (e == 0)
+		note_mute(reg, mute);
+	return e;
+}
+
+int deliver_watch(struct session *s, uint32_t index)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg = registrations_at(&r->registrations, index);
+	bool mute = wants_silence(reg);
+	int e = rdy_poll_modify(r->poll, reg->fd, registration_id(&r->registrations, index),
+		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+
+	if (e == 0)
+		note_mute(reg, mute);
+	return e;
 }
 
 static void want_delivery(struct session *s, uint32_t index)

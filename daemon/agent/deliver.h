@@ -20,6 +20,9 @@ void deliver_flush(struct session *s);
 /* Watch a registration in the poll with what its state asks for now; readiness is reported again. */
 int deliver_watch(struct session *s, uint32_t index);
 
+/* The first time: fd is in the registration's poll from here on, or -errno and nothing has changed. */
+int deliver_first_watch(struct session *s, uint32_t index, int fd);
+
 /* End a registration wholly: poll, descriptor, cookie, quota, slot. Graveyard room for one is reserved. */
 void deliver_forget(struct session *s, uint32_t index);
 

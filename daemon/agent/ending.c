@@ -14,6 +14,30 @@
 #include "deliver.h"
 #include "reactor.h"
 
+static void unlist(struct session *s)
+{
+	rdy__list_unlink(&s->work);
+	rdy__list_unlink(&s->output);
+	if (rdy__list_linked(&s->hello)) {
+		rdy__list_unlink(&s->hello);
+		reactor_set_hello_timer(s->reactor);
+	}
+	replies_deinit(&s->replies);
+}
+
+static void unwatch(struct session *s)
+{
+	struct reactor *r = s->reactor;
+
+	rdy_poll_deregister(r->poll, s->sock);
+	if (s->pidfd >= 0) {
+		/* Not from the client, and nothing waits in its close(). */
+		rdy_poll_deregister(r->poll, s->pidfd);
+		s->pidfd = rdy__fd_close(s->pidfd);
+		quota_release(&r->agent->descriptors, 1);
+	}
+}
+
 void session_end(struct session *s)
 {
 	struct reactor *r = s->reactor;
@@ -22,20 +46,8 @@ void session_end(struct session *s)
 	if (s->state >= SESSION_ENDING)
 		return;
 	s->state = SESSION_ENDING;
-	rdy__list_unlink(&s->work);
-	rdy__list_unlink(&s->output);
-	if (rdy__list_linked(&s->hello)) {
-		rdy__list_unlink(&s->hello);
-		reactor_set_hello_timer(r);
-	}
-	replies_deinit(&s->replies);
-	rdy_poll_deregister(r->poll, s->sock);
-	if (s->pidfd >= 0) {
-		/* Not from the client, and nothing waits in its close(). */
-		rdy_poll_deregister(r->poll, s->pidfd);
-		s->pidfd = rdy__fd_close(s->pidfd);
-		quota_release(&r->agent->descriptors, 1);
-	}
+	unlist(s);
+	unwatch(s);
 	/*
 	 * Nothing can be queued into it any more, and the client sees the end at once. Credentials come with
 	 * every message that is there, which tells an empty message from the end.
@@ -75,7 +87,8 @@ static bool drain(struct session *s)
 	return true;
 }
 
-static void finish(struct session *s)
+/* Nothing is left of it but its memory. */
+static void detach(struct session *s)
 {
 	struct reactor *r = s->reactor;
 
@@ -88,9 +101,34 @@ static void finish(struct session *s)
 	s->state = SESSION_DEAD;
 	rdy__list_append(&r->dead, &s->work);
 	session_check(s);
+}
+
+static void finish(struct session *s)
+{
+	struct reactor *r = s->reactor;
+
+	detach(s);
 	agent_post(r->agent,
 		&(struct agent_message){
 			.type = AGENT_SESSION_END, .reactor = r->index, .u.session = s->number});
+}
+
+void session_forget(struct session *s)
+{
+	struct reactor *r = s->reactor;
+
+	assert(s->state < SESSION_ENDING);
+	if (graveyard_reserve(&r->graveyard, s->n_registrations + 1) < 0) {
+		agent_fail(r->agent, "out of memory");
+		return;
+	}
+	s->state = SESSION_ENDING;
+	s->drained = true; /* what is in its socket is the other's to read */
+	unlist(s);
+	while (s->all.head != REGISTRATION_NONE)
+		deliver_forget(s, s->all.head);
+	unwatch(s);
+	detach(s);
 }
 
 bool session_end_slice(struct session *s, uint32_t *budget)

@@ -20,7 +20,7 @@
 /* The layout is the protocol: no padding that nobody writes. */
 _Static_assert(sizeof(struct handover_begin) == 16, "begin");
 _Static_assert(sizeof(struct handover_reactor) == 8, "reactor");
-_Static_assert(sizeof(struct handover_session) == 120, "session");
+_Static_assert(sizeof(struct handover_session) == 112, "session");
 _Static_assert(sizeof(struct handover_registration) == 56, "registration");
 _Static_assert(HANDOVER_RECORDS_MAX * sizeof(struct handover_registration) <= WIRE_FRAME_MAX,
 	"a batch fits");
@@ -40,7 +40,7 @@ struct rule {
 static const struct rule rules[] = {
 	{HANDOVER_BEGIN, sizeof(struct handover_begin), 16, 1},
 	{HANDOVER_REACTOR, sizeof(struct handover_reactor), 8, 1},
-	{HANDOVER_SESSION, sizeof(struct handover_session), 120, 1},
+	{HANDOVER_SESSION, sizeof(struct handover_session), 112, 1},
 	{HANDOVER_REGISTRATIONS, sizeof(struct handover_registration), 56, HANDOVER_RECORDS_MAX},
 	{HANDOVER_SESSION_DONE, 8, 8, 1},
 	{HANDOVER_END, 8, 8, 1},
@@ -85,8 +85,7 @@ static bool check_session(const struct handover_session *s)
 
 	return s->number && s->uid != UINT32_MAX && s->gid != UINT32_MAX && s->pid >= 0 &&
 	       s->reactor < CHANNEL_REACTORS_MAX && !(s->flags & ~HANDOVER_SESSION_OPEN) &&
-	       s->since_ns >= 0 && s->blocked_ns >= 0 && s->hello_deadline_ns >= 0 &&
-	       s->n_replies <= WIRE_UNANSWERED_MAX + 1 &&
+	       s->since_ns >= 0 && s->blocked_ns >= 0 && s->n_replies <= WIRE_UNANSWERED_MAX + 1 &&
 	       s->n_registrations <= REGISTRATION_INDEX_MAX &&
 	       (open || (!s->n_registrations && !s->n_replies)) &&
 	       s->name[WIRE_NAME_BYTES - 1] == 0;

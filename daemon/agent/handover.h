@@ -67,7 +67,6 @@ struct handover_session {
 	uint64_t number; /* the supervisor's, never 0 */
 	uint64_t features;
 	int64_t since_ns;	   /* CLOCK_MONOTONIC, as all times here; 0 = unknown */
-	int64_t hello_deadline_ns; /* of one that is not OPEN */
 	int64_t blocked_ns;	   /* since when its socket is full; 0 = it is not */
 	uint64_t events, requests; /* so far */
 	uint32_t uid, gid;

@@ -15,6 +15,7 @@
 #include "agent.h"
 #include "base/clock.h"
 #include "deliver.h"
+#include "park.h"
 #include "session.h"
 
 /* On its way through a mailbox. */
@@ -142,6 +143,9 @@ static void take_message(struct reactor *r, const struct reactor_message *m)
 			&(struct agent_message){
 				.type = AGENT_MARK, .reactor = r->index, .u.mark = m->u.mark});
 		break;
+	case REACTOR_PARK:
+		r->park_round = m->u.park;
+		break;
 	case REACTOR_END:
 		take_end(r);
 		break;
@@ -236,6 +240,9 @@ static void dispatch(struct reactor *r, const struct rdy_event *e)
 	uint32_t kind = (uint32_t)(e->token >> TOKEN_KIND_SHIFT);
 	struct session *s;
 
+	/* Reported again by park_open(). */
+	if (r->parked && kind <= TOKEN_HELLO_TIMER)
+		return;
 	switch (kind) {
 	case TOKEN_REGISTRATION:
 		registration_event(r, e->token, e->ready);
@@ -322,7 +329,7 @@ static void feed(struct reactor *r)
 	}
 }
 
-static void give_up(struct reactor *r)
+void reactor_give_up(struct reactor *r)
 {
 	if (r->graveyard.n == 0)
 		return;
@@ -332,13 +339,39 @@ static void give_up(struct reactor *r)
 	r->graveyard.n = 0;
 }
 
+/* Is something left from the last round, or is there room for it now? */
+static bool has_work(struct reactor *r)
+{
+	feed(r);
+	return !rdy__list_empty(&r->input) || !rdy__list_empty(&r->output) ||
+	       !rdy__list_empty(&r->ending);
+}
+
+static void work(struct reactor *r)
+{
+	deliver_all(r);
+	read_all(r);
+	end_all(r);
+	deliver_all(r);
+}
+
+/* Is there a session that is neither live nor gone? */
+static bool is_ending(const struct reactor *r)
+{
+	if (!rdy__list_empty(&r->ending))
+		return true;
+	rdy__list_for_each (l, &r->starved)
+		if (rdy__list_entry(l, struct session, work)->state >= SESSION_ENDING)
+			return true;
+	return false;
+}
+
 void reactor_round(struct reactor *r, int64_t timeout_ns)
 {
 	struct rdy_event e;
 	int n;
 
-	feed(r);
-	if (!rdy__list_empty(&r->input) || !rdy__list_empty(&r->ending))
+	if (!r->parked && has_work(r))
 		timeout_ns = 0;
 	/* Each event of a batch may end one registration. */
 	if (graveyard_reserve(&r->graveyard, REACTOR_EVENTS) < 0) {
@@ -357,13 +390,14 @@ void reactor_round(struct reactor *r, int64_t timeout_ns)
 	 */
 	while (rdy_events_next(r->events, &e) == 1)
 		dispatch(r, &e);
-	deliver_all(r);
-	read_all(r);
-	end_all(r);
-	deliver_all(r);
-	give_up(r);
+	if (!r->parked)
+		work(r);
+	reactor_give_up(r);
 	free_dead(r);
 	atomic_store_explicit(&r->load, r->registrations.n_used, memory_order_relaxed);
 	/* After give_up(): whoever sees it has been told of everything that may make room. */
 	atomic_store_explicit(&r->starving, !rdy__list_empty(&r->starved), memory_order_release);
+	/* Nothing is half ended when others look at it. */
+	if (r->park_round && !is_ending(r))
+		park_enter(r);
 }

@@ -36,6 +36,7 @@ enum token_kind {
 	TOKEN_LINK_TIMER = 6,
 	TOKEN_IDLE_TIMER = 7,
 	TOKEN_MAILBOX = 8,	/* reactor 0: the process's; any other: its own */
+	TOKEN_HANDOVER = 12,	/* the process's: the link to predecessor or successor, a timer */
 	TOKEN_ADOPT = 13,	/* the process's: a listening socket */
 	TOKEN_GRACE_TIMER = 14, /* the process's */
 };
@@ -50,6 +51,7 @@ enum reactor_message_type {
 	REACTOR_SESSION, /* u.session: take over */
 	REACTOR_CONFIG,	 /* u.config: a new snapshot */
 	REACTOR_MARK,	 /* u.mark: say that you are alive */
+	REACTOR_PARK,	 /* u.park: stop, see park.h */
 	REACTOR_END,	 /* every session is told SHUTTING_DOWN; then the process exits */
 	REACTOR_STOP,	 /* leave the loop, and say nothing */
 };
@@ -62,7 +64,7 @@ struct reactor_message {
 			int take_sock, take_pidfd; /* pidfd may be -1 */
 		} session;
 		struct channel_config config;
-		uint64_t mark;
+		uint64_t mark, park;
 	} u;
 };
 
@@ -86,6 +88,8 @@ struct reactor {
 	/* its own */
 	uint32_t index;
 	bool stopped;
+	uint64_t park_round; /* asked to park; 0 = no */
+	bool parked;	     /* reactor 0: its sessions are left alone */
 	struct agent *agent;
 	struct rdy_poll *poll;
 	struct rdy_events *events;
@@ -129,6 +133,9 @@ int reactor_post(struct reactor *r, const struct reactor_message *m);
  * descriptors. timeout_ns: as rdy_poll_wait(); not waited when work is left from the last round.
  */
 void reactor_round(struct reactor *r, int64_t timeout_ns);
+
+/* Give up what is in the graveyard: to the process, for its closer. */
+void reactor_give_up(struct reactor *r);
 
 /* The next hello deadline has changed. */
 void reactor_set_hello_timer(struct reactor *r);

@@ -14,8 +14,10 @@
 #include "agent.h"
 #include "base/fd.h"
 #include "closer.h"
+#include "hand_over.h"
 #include "log.h"
 #include "outbox.h"
+#include "take_over.h"
 
 struct reactor *reactors_at(struct agent *a, uint32_t i)
 {
@@ -241,6 +243,10 @@ void reactors_end(struct agent *a)
 	if (a->ending)
 		return;
 	a->ending = true;
+	/* Sessions that were about to go stay, and are told here; those that were about to come, by the other. */
+	hand_over_cancel(a);
+	if (take_over_give_up(a, "told to end") || a->leaving)
+		return;
 	a->n_ending = a->n_reactors;
 	for (uint32_t i = a->n_reactors; i--;) {
 		struct reactor_message m = {.type = REACTOR_END};

@@ -175,6 +175,32 @@ static void session_watch(struct session *s)
 	s->silent = false;
 }
 
+void session_watch_again(struct session *s)
+{
+	struct reactor *r = s->reactor;
+
+	if (s->state >= SESSION_ENDING)
+		return;
+	s->silent = true;
+	session_watch(s);
+	if (s->state < SESSION_ENDING && s->pidfd >= 0 &&
+		rdy_poll_modify(r->poll, s->pidfd,
+			TOKEN(TOKEN_PIDFD, s->index, r->generations[s->index]), RDY_READABLE,
+			RDY_EDGE) < 0)
+		session_end(s);
+}
+
+void session_restore(struct session *s, bool open, uint64_t features, const char *name)
+{
+	if (!open)
+		return;
+	s->features = features;
+	memcpy(s->name, name, sizeof(s->name));
+	s->state = SESSION_OPEN;
+	rdy__list_unlink(&s->hello);
+	reactor_set_hello_timer(s->reactor);
+}
+
 void session_want_output(struct session *s)
 {
 	if (s->state < SESSION_ENDING && !s->blocked && !rdy__list_linked(&s->output))

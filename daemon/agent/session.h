@@ -103,6 +103,18 @@ void session_end(struct session *s);
  */
 bool session_end_slice(struct session *s, uint32_t *budget);
 
+/* As it was at a predecessor: has it said HELLO, and what. Of one that has not, the time starts again. */
+void session_restore(struct session *s, bool open, uint64_t features, const char *name);
+
+/* After events were dropped: the poll reports again what there is. May end the session. */
+void session_watch_again(struct session *s);
+
+/*
+ * It is somebody else's now: everything that is here of it goes, without a word to the client or the
+ * supervisor, and its socket is not shut. All reactors are parked (park.h); the main thread.
+ */
+void session_forget(struct session *s);
+
 /* It has something to send, or may be read again: put it where the reactor will see it. */
 void session_want_output(struct session *s);
 void session_want_input(struct session *s);

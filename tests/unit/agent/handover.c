@@ -158,7 +158,6 @@ START_TEST(impossible_sessions)
 	REFUSE(flags = 0); /* has not said HELLO and has registrations */
 	REFUSE(since_ns = -1);
 	REFUSE(blocked_ns = -1);
-	REFUSE(hello_deadline_ns = -1);
 	REFUSE(n_replies = WIRE_UNANSWERED_MAX + 2);
 	REFUSE(n_registrations = (1u << 28) + 1);
 	REFUSE(name[WIRE_NAME_BYTES - 1] = 'x');
