@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -69,7 +70,7 @@ static bool has_name(pid_t pid, const char *name)
 
 size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids, size_t n)
 {
-	pid_t parent = in->pidfd >= 0 ? in->pid : getpid();
+	bool alive = in->pidfd >= 0;
 	DIR *d = opendir("/proc");
 	size_t found = 0;
 
@@ -77,8 +78,16 @@ size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids
 	for (struct dirent *e; found < n && (e = readdir(d));) {
 		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? (pid_t)atoi(e->d_name) : 0;
 
-		if (pid && parent_of(pid) == parent && !proc_is_ours(pid) &&
-			(!name || has_name(pid, name)))
+		pid_t parent = pid ? parent_of(pid) : 0;
+
+		/* What a killed one left is ours, also while the next one has it. */
+		if (parent == getpid() && (!alive || in->killed) && !proc_is_ours(pid)) {
+			if (alive && waitpid(pid, NULL, WNOHANG) == pid)
+				continue;
+		} else if (!parent || !alive || parent != in->pid) {
+			continue;
+		}
+		if (!name || has_name(pid, name))
 			pids[found++] = pid;
 	}
 	closedir(d);
