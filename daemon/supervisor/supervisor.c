@@ -17,8 +17,9 @@
 #define EVENTS 64
 #define FD_KEPT 32
 #define REACTORS_AUTO_MAX 8u
-#define STOP_NS (2 * RDY__NS_PER_S)	   /* agents end their sessions */
-#define STOP_KILLED_NS (RDY__NS_PER_S / 2) /* what was killed is reaped, if it can be */
+/* Together below 2 s, whatever an agent is stuck in: the next readyd waits for the lock. */
+#define STOP_NS (1200 * RDY__NS_PER_MS)	      /* agents end their sessions */
+#define STOP_KILLED_NS (300 * RDY__NS_PER_MS) /* what was killed is reaped, if it can be */
 
 uint32_t supervisor_reactors(const struct conf *c)
 {
