@@ -74,11 +74,14 @@ void control_reply(struct control *c, json_t *take_parameters, bool continues)
 {
 	char *text = NULL;
 	size_t n = 0;
+	int r;
 
-	if (c->call.oneway)
+	if (c->call.oneway) {
 		json_decref(take_parameters);
-	else
-		put_out(c, control_make_reply(take_parameters, continues, &text, &n), text, n);
+	} else {
+		r = control_make_reply(take_parameters, continues, &text, &n);
+		put_out(c, r, text, n);
+	}
 	if (!continues || c->ending)
 		finish_call(c);
 }
@@ -87,11 +90,14 @@ void control_error(struct control *c, enum control_error error, json_t *take_par
 {
 	char *text = NULL;
 	size_t n = 0;
+	int r;
 
-	if (c->call.oneway)
+	if (c->call.oneway) {
 		json_decref(take_parameters);
-	else
-		put_out(c, control_make_error(error, take_parameters, &text, &n), text, n);
+	} else {
+		r = control_make_error(error, take_parameters, &text, &n);
+		put_out(c, r, text, n);
+	}
 	finish_call(c);
 }
 
