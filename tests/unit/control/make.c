@@ -132,22 +132,47 @@ START_TEST(the_interface_file_and_the_table)
 }
 END_TEST
 
-START_TEST(the_text_is_the_installed_file)
+static const char *read_file(const char *path)
 {
-	const char *text = control_interface_text(CONTROL_INTERFACE);
-	FILE *f = fopen(INTERFACE, "re");
 	static char file[32768];
+	FILE *f = fopen(path, "re");
 	size_t n;
 
 	ck_assert_ptr_nonnull(f);
 	n = fread(file, 1, sizeof(file) - 1, f);
 	fclose(f);
 	ck_assert_uint_lt(n, sizeof(file) - 1);
-	ck_assert_str_eq(text, file);
+	file[n] = 0;
+	return file;
+}
+
+START_TEST(the_text_is_the_installed_file)
+{
+	const char *text = control_interface_text(CONTROL_INTERFACE);
+
+	ck_assert_str_eq(text, read_file(INTERFACE));
 	/* As one reply. */
-	ck_assert_uint_lt(n, CONTROL_MESSAGE_MAX / 2);
+	ck_assert_uint_lt(strlen(text), CONTROL_MESSAGE_MAX / 2);
+}
+END_TEST
+
+START_TEST(the_manual_has_every_call_and_error)
+{
+	const char *page = read_file(MAN);
+	char line[128];
+
+	for (int m = 0; m < CONTROL_METHODS; m++) {
+		snprintf(line, sizeof(line), "\n.It Li %s(",
+			strrchr(control_method_name((enum control_method)m), '.') + 1);
+		ck_assert_msg(strstr(page, line) != NULL, "%s", line);
+	}
+	for (int e = CONTROL_OK + 1; e < CONTROL_E_OTHER; e++) {
+		snprintf(line, sizeof(line), "\n.It Li %s(",
+			control_error_name((enum control_error)e));
+		ck_assert_msg(strstr(page, line) != NULL, "%s", line);
+	}
 }
 END_TEST
 
 UNIT_MAIN("control/make", calls, replies, longer_than_a_message, the_interface_file_and_the_table,
-	the_text_is_the_installed_file)
+	the_text_is_the_installed_file, the_manual_has_every_call_and_error)
