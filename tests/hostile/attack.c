@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -81,7 +83,9 @@ void attack(const struct attack *a)
 
 	for (size_t i = 0; i < ATTACK_TEXTS && a->options[i]; i++)
 		options[n++] = a->options[i];
+	instance_limit(a->nofile);
 	instance_start_with(&in, options, n);
+	instance_limit(0);
 	for (size_t i = 0; i < ATTACK_TEXTS && a->expects[i]; i++)
 		instance_expect(&in, a->expects[i]);
 	innocent_start(&good, &in, UID_INNOCENT);
@@ -111,6 +115,45 @@ void attack(const struct attack *a)
 	census_wait(&in, &census);
 	innocent_stop(&good);
 	instance_stop(&in);
+}
+
+static void be_limiter(struct proc *self, void *arg)
+{
+	struct passwd *daemon = getpwnam("daemon");
+	struct rlimit l;
+	struct {
+		pid_t agent;
+		uint32_t room;
+	} order;
+
+	need(daemon, "no user 'daemon'");
+	if (!proc_waits(self, -1))
+		return;
+	proc_hear(self, &order, sizeof(order));
+	l.rlim_cur = l.rlim_max = (rlim_t)count_fds(order.agent) + order.room;
+	need(setgroups(0, NULL) == 0 &&
+			setresgid(daemon->pw_gid, daemon->pw_gid, daemon->pw_gid) == 0 &&
+			setresuid(daemon->pw_uid, daemon->pw_uid, daemon->pw_uid) == 0,
+		"%s", strerror(errno));
+	need(prlimit(order.agent, RLIMIT_NOFILE, &l, NULL) == 0, "%s", strerror(errno));
+	proc_say(self, NULL, 0);
+}
+
+void limiter_start(struct limiter *l)
+{
+	proc_start(&l->proc, 0, be_limiter, NULL);
+}
+
+void limiter_lower(struct limiter *l, pid_t agent, uint32_t room)
+{
+	const struct {
+		pid_t agent;
+		uint32_t room;
+	} order = {agent, room};
+
+	proc_say(&l->proc, &order, sizeof(order));
+	proc_hear(&l->proc, NULL, 0);
+	proc_end(&l->proc);
 }
 
 void attack_expect(const struct instance *in, const uint8_t *frame, size_t n_bytes, const int *fds,

@@ -19,8 +19,9 @@ struct attack {
 	/* Once, in the attacker's process while it still is root, before the daemon is there. */
 	void (*prepare)(void *arg);
 	void *arg;
-	uint32_t rounds;		   /* at least so many; 0 = 20 */
-	uint32_t rounds_max;		   /* and not more, 0 = 5000 */
+	uint32_t rounds;     /* at least so many; 0 = 20 */
+	uint32_t rounds_max; /* and not more, 0 = 5000 */
+	uint32_t nofile;     /* limit of descriptors for every process of the daemon; 0 = ours */
 	const char *options[ATTACK_TEXTS]; /* of the daemon */
 	const char *expects[ATTACK_TEXTS]; /* in its log */
 	/*
@@ -36,6 +37,17 @@ struct attack {
 };
 
 void attack(const struct attack *a);
+
+/*
+ * An agent's own limit is far above what it takes: somebody has to lower it from outside, which is allowed to
+ * its own user, and to root not everywhere. A process that does so, to be started by root.
+ */
+struct limiter {
+	struct proc proc;
+};
+void limiter_start(struct limiter *l);
+/* To what the agent has now, and so many more. */
+void limiter_lower(struct limiter *l, pid_t agent, uint32_t room);
 
 /* The usual rounds: open a session, send this frame, be told that error, and the end. */
 void attack_expect(const struct instance *in, const uint8_t *frame, size_t n_bytes, const int *fds,

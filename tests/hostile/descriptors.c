@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Descriptors that nobody should hand in, at a time when nobody may, or as often as nobody needs. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/io_uring.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attack.h"
@@ -360,133 +354,7 @@ START_TEST(the_same_file_many_times)
 }
 END_TEST
 
-/*
- * A TCP connection with unsent data and a linger time: whoever has the last copy waits in close(). That is
- * the closer, which is killed for it.
- */
-static void lingering(const struct instance *in, uint32_t n, void *arg)
-{
-	struct sockaddr_in a = {
-		.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-	const struct linger linger = {.l_onoff = 1, .l_linger = 3600};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), sock = raw_open(in->sock);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), end, small = 4096;
-	socklen_t size = sizeof(a);
-	static char data[65536];
-
-	need(setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0 &&
-			bind(listener, (struct sockaddr *)&a, sizeof(a)) == 0 &&
-			listen(listener, 1) == 0 &&
-			getsockname(listener, (struct sockaddr *)&a, &size) == 0,
-		"%s", strerror(errno));
-	need(connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == EINPROGRESS, "%s",
-		strerror(errno));
-	end = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	need(end >= 0, "%s", strerror(errno));
-	while (write(fd, data, sizeof(data)) > 0)
-		;
-	need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) == 0, "%s",
-		strerror(errno));
-	raw_register_ok(sock, fd, 1, WIRE_READABLE, WIRE_EDGE, 0);
-	/* Not lingering here: the other copy is not the last one. */
-	rdy__fd_close(fd);
-	rdy__fd_close(sock);
-	/* The other end stays, and reads nothing, until we end. */
-	rdy__fd_close(listener);
-	need(end < 1000, "%d", end);
-}
-
-START_TEST(lingering_connections)
-{
-	attack(&(struct attack){.name = "lingering connections",
-		.round = lingering,
-		.rounds = 3,
-		.rounds_max = 3,
-		.agent_ends = true,
-		.options = {"agent.idle_exit=300ms"},
-		.expects = {"closer=stuck", "closer=none", "closer=gone", "closer=died",
-			"child=closer", "agent=wedged"}});
-}
-END_TEST
-
-/* Sits in a splice() from a socket in which nothing comes, and so holds the lock of the pipe. */
-static pid_t hold_pipe(int *pipe_fds)
-{
-	char path[64], text[128] = "";
-	int64_t start = now_ns();
-	int sv[2], fd;
-	pid_t pid;
-
-	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0, "%s", strerror(errno));
-	pid = fork();
-	need(pid >= 0, "%s", strerror(errno));
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_DUMPABLE, 1);
-		rdy__fd_close(pipe_fds[0]);
-		splice(sv[0], NULL, pipe_fds[1], NULL, 1, 0);
-		_exit(0);
-	}
-	/* Both ends of the socket stay open there. */
-	rdy__fd_close(sv[0]);
-	rdy__fd_close(sv[1]);
-	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
-	while (atoi(text) != SYS_splice) {
-		need(look_again(start), "it does not get there: %s", text);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-			text[0] = 0;
-		rdy__fd_close(fd);
-	}
-	return pid;
-}
-
-/*
- * A pipe whose lock somebody holds: the last one to close it waits, and cannot be killed. The closers of this
- * user do so, one after the other; then closing waits, for this user only, until the pipe is free.
- */
-static void held_pipes(const struct instance *in, uint32_t n, void *arg)
-{
-	int sock = raw_open(in->sock), p[2];
-	int64_t start = now_ns();
-	pid_t holders[2];
-
-	for (int i = 0; i < 2; i++) {
-		uint64_t id;
-
-		need(pipe2(p, O_CLOEXEC) == 0, "%s", strerror(errno));
-		holders[i] = hold_pipe(p);
-		id = raw_register_ok(sock, p[0], 1, WIRE_READABLE, WIRE_EDGE, 0);
-		rdy__fd_close(p[0]);
-		rdy__fd_close(p[1]);
-		need_int(raw_deregister(sock, id), ==, WIRE_OK);
-		/* The session itself goes on. */
-		raw_ping(sock);
-	}
-	while (!instance_said(in, "closer=none"))
-		need(look_again(start), "closers are not stuck");
-	raw_ping(sock);
-	for (int i = 0; i < 2; i++) {
-		kill(holders[i], SIGKILL);
-		need_int(waitpid(holders[i], NULL, 0), ==, holders[i]);
-	}
-	raw_ping(sock);
-	rdy__fd_close(sock);
-}
-
-START_TEST(pipes_whose_lock_is_held)
-{
-	attack(&(struct attack){.name = "pipes whose lock is held",
-		.round = held_pipes,
-		.rounds = 1,
-		.rounds_max = 1,
-		.agent_ends = true,
-		.options = {"agent.idle_exit=300ms", "closer.batch=1"},
-		.expects = {"closer=stuck", "closer=none", "closer=gone", "agent=wedged"}});
-}
-END_TEST
-
 UNIT_MAIN("hostile/descriptors", refused_epoll, refused_signalfd, refused_memfd, refused_io_uring,
 	refused_other_sockets, refused_session_sockets, foreign_session_sockets,
 	descriptors_before_welcome, unknown_and_foreign_ids, duplicate_cookies,
-	the_same_file_many_times, lingering_connections, pipes_whose_lock_is_held)
+	the_same_file_many_times)

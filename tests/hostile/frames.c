@@ -2,12 +2,10 @@
 /* Frames that are none: each ends its session with the error that the protocol names. */
 #include <errno.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -312,31 +310,12 @@ static void overflow_the_table(const struct instance *in, uint32_t n, void *arg)
 	}
 }
 
-static void lower_it(struct proc *self, void *arg)
-{
-	pid_t agent = *(pid_t *)arg;
-	struct rlimit l;
-
-	proc_hear(self, &l, sizeof(l));
-	need(prlimit(agent, RLIMIT_NOFILE, &l, NULL) == 0, "%s", strerror(errno));
-}
-
-/*
- * Its own limit is far above what it takes, so that this cannot happen: somebody lowers it from outside. That
- * is allowed to its own user, and to root not everywhere.
- */
 static void lower_the_limit(const struct instance *in, const struct attack *a)
 {
-	pid_t agent = instance_wait_agent(in, UID_ATTACKER);
-	struct passwd *daemon = getpwnam("daemon");
-	struct rlimit l;
-	struct proc p;
+	struct limiter limiter;
 
-	need(daemon, "no user 'daemon'");
-	l.rlim_cur = l.rlim_max = (rlim_t)count_fds(agent) + 40;
-	proc_start(&p, daemon->pw_uid, lower_it, &agent);
-	proc_say(&p, &l, sizeof(l));
-	proc_end(&p);
+	limiter_start(&limiter);
+	limiter_lower(&limiter, instance_wait_agent(in, UID_ATTACKER), 40);
 }
 
 START_TEST(descriptors_lost_on_the_way)

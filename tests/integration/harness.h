@@ -78,6 +78,8 @@ struct instance {
  */
 void instance_start(struct instance *in, ...) __attribute__((sentinel));
 void instance_start_with(struct instance *in, const char *const *options, size_t n);
+/* From here on a limit of descriptors in every process of an instance that is started; 0 = ours. */
+void instance_limit(uint32_t nofile);
 /* This in a line of its log is no surprise. The text is borrowed. */
 void instance_expect(struct instance *in, const char *text);
 /*

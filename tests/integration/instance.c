@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,13 @@ bool harness_old_kernel(void)
 	return getenv("READYD_TEST_OLD_KERNEL") != NULL;
 }
 
+static uint32_t limit_nofile;
+
+void instance_limit(uint32_t nofile)
+{
+	limit_nofile = nofile;
+}
+
 static void run(const struct instance *in, char **args, int ready_fd)
 {
 	int log = open(in->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
@@ -64,6 +72,10 @@ static void run(const struct instance *in, char **args, int ready_fd)
 		_exit(120);
 	rdy__fd_close(log);
 	fcntl(ready_fd, F_SETFD, 0);
+	const struct rlimit l = {limit_nofile, limit_nofile};
+
+	if (limit_nofile && setrlimit(RLIMIT_NOFILE, &l) < 0)
+		_exit(122);
 	execv(args[0], args);
 	_exit(121);
 }
