@@ -359,8 +359,9 @@ static void replace_closer(struct supervisor *sv, struct agent *agent, bool stuc
 
 static void idle(struct supervisor *sv, struct agent *agent)
 {
-	/* A session on its way makes it busy again; it will ask anew. */
-	if (agent->n_sessions || agent->n_handed || !rdy__list_empty(&agent->waiting))
+	/* A session on its way makes it busy again; it will ask anew. Control connections count, too. */
+	if (!rdy__list_empty(&agent->serving) || agent->n_handed ||
+		!rdy__list_empty(&agent->waiting))
 		return;
 	log_line(LOG_P_DEBUG, "agent=idle uid=%u", (unsigned int)agent->uid);
 	channel_io_end(sv, agent);

@@ -96,6 +96,7 @@ static void tell(struct supervisor *sv, struct control *c)
 		.uid = (uid_t)c->job.uid_only,
 		.agent = agents_find(&sv->agents, (uid_t)c->job.uid_only),
 		.answered = c->job.answered,
+		.silent = c->job.asked_silent,
 		.sums = &c->job.sums,
 		.now_ns = rdy__now_ns(),
 		.why = json_array(),

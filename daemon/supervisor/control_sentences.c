@@ -62,6 +62,11 @@ static const char *say_agent(struct explained *e)
 {
 	const struct agent *agent = e->agent;
 
+	if (e->silent) {
+		WHY("its agent has not answered for 2 s, so it was killed; its sessions ended");
+		NEXT("clients reconnect, and a fresh agent serves them");
+		return "wedged";
+	}
 	if (!agent && failures_block(&e->sv->agents.failures, e->uid, e->now_ns)) {
 		WHY("its agents died as soon as they started");
 		NEXT("another one may be started %d s after the last died; readyd's log says more",
@@ -80,9 +85,10 @@ static const char *say_agent(struct explained *e)
 		return "starting";
 	}
 	if (!e->answered) {
-		WHY("its agent has not answered for 2 s and was replaced by a fresh one");
-		NEXT("clients of the old one see their sessions end, and reconnect");
-		return "wedged";
+		WHY("its agent is on its way out");
+		NEXT("another one is started when a client of uid %u connects",
+			(unsigned int)e->uid);
+		return "ending";
 	}
 	WHY("its agent serves %u sessions with %" PRIu64 " registrations", agent->n_sessions,
 		e->sums->registrations);

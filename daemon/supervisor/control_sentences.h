@@ -19,6 +19,7 @@ struct explained {
 	uid_t uid;
 	const struct agent *agent; /* its agent of now; NULL: none */
 	bool answered;		   /* and it has answered; sums are of it */
+	bool silent;		   /* the one that was asked has not */
 	const struct control_sums *sums;
 	int64_t now_ns;
 	json_t *why, *next, *processes; /* sentences, sentences, Process */

@@ -86,6 +86,7 @@ json_t *control_words_agent(struct supervisor *sv, const struct agent *agent, js
 	const struct control_sums *sums)
 {
 	static const char *const states[] = {
+		[AGENT_ADOPTING] = "starting",
 		[AGENT_STARTING] = "starting",
 		[AGENT_SERVING] = "serving",
 		[AGENT_ENDING] = "ending",

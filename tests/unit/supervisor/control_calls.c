@@ -323,7 +323,12 @@ START_TEST(a_silent_agent_is_explained)
 	rig_run(&r);
 	reply = rig_reply(&r, 0, root);
 	ck_assert_int_eq(reply.error, CONTROL_OK);
-	/* It has been killed, and no agent is there now. */
+	ck_assert_str_eq(rig_word(reply.parameters, "state"), "wedged");
+	ck_assert(says(reply.parameters, "why", "has not answered for 2 s"));
+	ck_assert(json_is_null(json_object_get(reply.parameters, "agent")));
+	control_reply_deinit(&reply);
+	explain(root, "uid:100000");
+	reply = rig_reply(&r, 0, root);
 	ck_assert_str_eq(rig_word(reply.parameters, "state"), "none");
 	control_reply_deinit(&reply);
 	snprintf(text, sizeof(text), "session:%llu", (unsigned long long)number);
