@@ -53,8 +53,8 @@ static const struct rule rules[] = {
 	{CHANNEL_CONTROL, 2, sizeof(struct channel_session), 1, 2, false},
 	{CHANNEL_CONTROL_DATA, 2, sizeof(struct channel_control), 0, 0, true},
 	{CHANNEL_CONTROL_CREDIT, 2, sizeof(struct channel_control), 0, 0, false},
-	{CHANNEL_TAKE_OVER, 2, 0, 1, 1, false},
-	{CHANNEL_HAND_OVER, 2, 0, 1, 1, false},
+	{CHANNEL_TAKE_OVER, CHANNEL_HAND_OVER_SINCE, 0, 1, 1, false},
+	{CHANNEL_HAND_OVER, CHANNEL_HAND_OVER_SINCE, 0, 1, 1, false},
 	{CHANNEL_HELLO, 1, 0, 0, 0, false},
 	{CHANNEL_TAKEN, 1, sizeof(uint64_t), 0, 0, false}, /* only the number travels */
 	{CHANNEL_SESSION_END, 1, sizeof(uint64_t), 0, 0, false},

@@ -22,6 +22,7 @@
 #include "process.h"
 #include "store.h"
 #include "supervisor.h"
+#include "upgrade.h"
 
 #define DIR_NAME "agents"
 #define STORE_PREFIX "agent-"
@@ -430,7 +431,7 @@ static void done(struct supervisor *sv, struct agent *agent)
 	channel_io_flush(sv, agent);
 	if (sv->stopping && !sv->leaving)
 		channel_io_end(sv, agent);
-	/* Here an older program is told to hand everything over to the present one (upgrade.h). */
+	upgrade_consider(sv, agent);
 }
 
 bool adopt_message(struct supervisor *sv, struct agent *agent, const struct channel_message *m,

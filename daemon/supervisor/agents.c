@@ -15,6 +15,7 @@
 #include "control.h"
 #include "log.h"
 #include "supervisor.h"
+#include "upgrade.h"
 
 #define STARTS_NS (10 * RDY__NS_PER_S) /* the first word: a program may come from a slow disk */
 
@@ -30,7 +31,9 @@ struct agent *agents_find(const struct agents *a, uid_t uid)
 	rdy__list_for_each (l, &a->all) {
 		struct agent *agent = rdy__list_entry(l, struct agent, link);
 
-		if (agent->uid == uid && agent->state != AGENT_ENDING)
+		/* Until it has everything it is nobody's, unless there is no other any more. */
+		if (agent->uid == uid && agent->state != AGENT_ENDING &&
+			!(agent->state == AGENT_TAKING && upgrade_peer(agent)))
 			return agent;
 	}
 	return NULL;
@@ -168,6 +171,7 @@ static int start_processes(struct supervisor *sv, struct agent *agent)
 static void forget(struct supervisor *sv, struct agent *agent)
 {
 	control_agent_lost(sv, agent);
+	upgrade_drop(agent);
 	if (agent->channel >= 0)
 		rdy_poll_deregister(sv->poll, agent->channel);
 	rdy__fd_close(agent->channel);
@@ -217,7 +221,7 @@ int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret)
 	return 0;
 }
 
-static int start(struct supervisor *sv, uid_t uid, struct agent **ret)
+int agents_start(struct supervisor *sv, uid_t uid, struct agent **ret)
 {
 	struct agent *agent = NULL;
 	int r = agents_new(sv, uid, &agent);
@@ -244,8 +248,11 @@ static uint32_t count_serving(const struct agents *a)
 {
 	uint32_t n = 0;
 
-	rdy__list_for_each (l, &a->all)
-		n += rdy__list_entry(l, struct agent, link)->state != AGENT_ENDING;
+	rdy__list_for_each (l, &a->all) {
+		const struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		n += agent->state != AGENT_ENDING && agent->state != AGENT_TAKING;
+	}
 	return n;
 }
 
@@ -266,7 +273,7 @@ enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved
 		*ret_detail = (uint32_t)sv->options->conf.limit_uids;
 		return WIRE_E_LIMIT_UIDS;
 	}
-	return start(sv, uid, ret) < 0 ? WIRE_E_AGENT_FAILED : WIRE_OK;
+	return agents_start(sv, uid, ret) < 0 ? WIRE_E_AGENT_FAILED : WIRE_OK;
 }
 
 /* Clients see the end at once; what is queued in the sockets may block whoever closes them. */
@@ -334,6 +341,7 @@ void agents_lose(struct supervisor *sv, struct agent *agent)
 	struct rdy__list waiting, *l;
 	uid_t uid = agent->uid;
 
+	upgrade_lost(sv, agent);
 	rdy__list_init(&waiting);
 	while ((l = rdy__list_pop(&agent->waiting)))
 		rdy__list_append(&waiting, l);
@@ -378,6 +386,8 @@ static int64_t deadline_of(const struct agent *agent)
 		d = rdy__deadline_ns(
 			rdy__list_entry(agent->handed.next, struct session, link)->sent_at_ns,
 			AGENT_OWES_NS);
+	else if (agent->state == AGENT_HANDING || agent->state == AGENT_TAKING)
+		d = upgrade_deadline(agent);
 	if (agent->state == AGENT_SERVING && control_deadline(agent) < d)
 		d = control_deadline(agent);
 	return d;
@@ -404,6 +414,10 @@ void agents_tick(struct supervisor *sv, int64_t now_ns)
 	rdy__list_for_each_safe (l, tmp, &sv->agents.all) {
 		struct agent *agent = rdy__list_entry(l, struct agent, link);
 
+		if (agent->upgrade && now_ns >= upgrade_deadline(agent)) {
+			upgrade_tick(sv, agent);
+			return;
+		}
 		if (now_ns >= deadline_of(agent)) {
 			log_line(LOG_P_ERROR, "agent=wedged uid=%u pid=%d sessions=%u",
 				(unsigned int)agent->uid,
@@ -455,6 +469,7 @@ void agents_stop(struct supervisor *sv)
 	rdy__list_for_each (l, &sv->agents.all) {
 		struct agent *agent = rdy__list_entry(l, struct agent, link);
 
+		upgrade_drop(agent);
 		/* Who has to answer first gets it then. */
 		if (agent->state != AGENT_ENDING && agent->state != AGENT_ADOPTING)
 			channel_io_end(sv, agent);

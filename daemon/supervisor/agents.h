@@ -32,8 +32,16 @@
 #define AGENT_OWES_NS (2 * RDY__NS_PER_S) /* an answer, the process's end after END */
 
 struct control;
+struct upgrade;
 
-enum agent_state { AGENT_ADOPTING, AGENT_STARTING, AGENT_SERVING, AGENT_ENDING };
+enum agent_state {
+	AGENT_ADOPTING,
+	AGENT_STARTING,
+	AGENT_SERVING,
+	AGENT_HANDING, /* upgrade.h: to a fresh one */
+	AGENT_TAKING,  /* from an older one */
+	AGENT_ENDING,
+};
 
 struct agent {
 	struct rdy__list link; /* in agents.all */
@@ -58,6 +66,7 @@ struct agent {
 	bool config_owed;	  /* CONFIG is to be sent again */
 	uint32_t n_kicks;	  /* sessions with `kick` */
 	struct rdy__list queries; /* control_query.c: the first is under way */
+	struct upgrade *upgrade;  /* HANDING, TAKING */
 	/* adopt.c */
 	char file[24];	 /* its socket in <runtime>/agents; "" = none */
 	char stored[40]; /* its channel's name in the service manager's store; "" = not there */
@@ -121,6 +130,9 @@ int agents_hand_over(struct supervisor *sv, struct agent *agent, int take_sock,
 /* The same for a control connection, which is borrowed until session_free(). */
 int agents_hand_over_control(struct supervisor *sv, struct agent *agent, int take_sock,
 	const struct identity *who, struct control *control);
+
+/* Start one, whatever there is already. Says what is wrong. Returns 0 or -errno. */
+int agents_start(struct supervisor *sv, uid_t uid, struct agent **ret);
 
 /* A fresh one in the table, without process or channel. agents_lose() is its end. Returns 0 or -errno. */
 int agents_new(struct supervisor *sv, uid_t uid, struct agent **ret);

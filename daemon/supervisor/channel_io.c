@@ -15,6 +15,7 @@
 #include "control.h"
 #include "log.h"
 #include "supervisor.h"
+#include "upgrade.h"
 
 #define MESSAGES 32u /* read per event, so that no agent has us for itself */
 #define RETRY_NS (20 * RDY__NS_PER_MS)
@@ -110,6 +111,19 @@ int channel_io_adopt(struct supervisor *sv, struct agent *agent)
 	};
 
 	return send_message(agent, &m, NULL, 0);
+}
+
+int channel_io_link(struct supervisor *sv, struct agent *agent, uint32_t type, int link)
+{
+	const struct channel_message m = {.type = type};
+	int r;
+
+	if (agent->channel_full || agent->retry_at_ns)
+		return -EAGAIN;
+	r = send_message(agent, &m, &link, 1);
+	if (r < 0)
+		not_sent(sv, agent, r);
+	return r;
 }
 
 void channel_io_end(struct supervisor *sv, struct agent *agent)
@@ -253,6 +267,7 @@ static void send_closer(struct supervisor *sv, struct agent *agent)
 
 void channel_io_flush(struct supervisor *sv, struct agent *agent)
 {
+	upgrade_flush(sv, agent);
 	if (agent->state != AGENT_SERVING || agent->channel_full || agent->retry_at_ns)
 		return;
 	if (agent->closer_end >= 0)
@@ -310,8 +325,13 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 {
 	struct session *s = find(&agent->serving, number);
 
+	/* What an agent says last and the other one first may come in either order. */
+	if (!s && upgrade_peer(agent)) {
+		agent = upgrade_peer(agent);
+		s = find(&agent->serving, number);
+	}
 	if (!s)
-		return false;
+		return agent->state == AGENT_ENDING;
 	rdy__list_unlink(&s->link);
 	agent->n_sessions -= !s->control;
 	agent->n_kicks -= s->kick;
@@ -377,7 +397,13 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 	case CHANNEL_HELLO:
 		if (agent->state == AGENT_STARTING)
 			agent->state = AGENT_SERVING;
+		upgrade_message(sv, agent, m);
 		channel_io_flush(sv, agent);
+		return true;
+	case CHANNEL_TAKEN_OVER:
+	case CHANNEL_HANDED_OVER:
+	case CHANNEL_HANDOVER_FAILED:
+		upgrade_message(sv, agent, m);
 		return true;
 	case CHANNEL_TAKEN:
 		return taken(sv, agent, m->u.session.session);
@@ -391,7 +417,7 @@ static bool apply(struct supervisor *sv, struct agent *agent, const struct chann
 		return session_ended(sv, agent, m->u.session.session);
 	case CHANNEL_CLOSER_STUCK:
 	case CHANNEL_CLOSER_GONE:
-		if (agent->state == AGENT_SERVING)
+		if (agent->state != AGENT_ENDING)
 			replace_closer(sv, agent, m->type == CHANNEL_CLOSER_STUCK);
 		return true;
 	case CHANNEL_IDLE:

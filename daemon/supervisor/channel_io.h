@@ -3,6 +3,8 @@
 #ifndef SUPERVISOR_CHANNEL_IO_H
 #define SUPERVISOR_CHANNEL_IO_H
 
+#include <stdint.h>
+
 struct agent;
 struct channel_message;
 struct session;
@@ -19,6 +21,9 @@ int channel_io_send(struct supervisor *sv, struct agent *agent, const struct cha
 
 /* Ask an agent of an earlier supervisor who it is. Returns 0 or -errno. */
 int channel_io_adopt(struct supervisor *sv, struct agent *agent);
+
+/* Send a link to the other agent of an upgrade (borrowed). Returns 0, or -errno: it is tried again. */
+int channel_io_link(struct supervisor *sv, struct agent *agent, uint32_t type, int link);
 
 /* Send END: it ends its sessions and exits; it is nobody's agent from here on. */
 void channel_io_end(struct supervisor *sv, struct agent *agent);

@@ -84,6 +84,14 @@ static const char *say_agent(struct explained *e)
 		NEXT("what has connected waits; after 10 s the agent is killed and replaced");
 		return "starting";
 	}
+	if (agent->state == AGENT_HANDING || agent->state == AGENT_TAKING) {
+		WHY("its agent hands %u sessions over to a fresh one of the program that is "
+		    "installed "
+		    "now",
+			agent->n_sessions);
+		NEXT("what has connected waits; after 10 s the old agent serves on");
+		return "upgrading";
+	}
 	if (!e->answered) {
 		WHY("its agent is on its way out");
 		NEXT("another one is started when a client of uid %u connects",

@@ -89,6 +89,8 @@ json_t *control_words_agent(struct supervisor *sv, const struct agent *agent, js
 		[AGENT_ADOPTING] = "starting",
 		[AGENT_STARTING] = "starting",
 		[AGENT_SERVING] = "serving",
+		[AGENT_HANDING] = "upgrading",
+		[AGENT_TAKING] = "upgrading",
 		[AGENT_ENDING] = "ending",
 	};
 	const struct conf *c = &sv->options->conf;

@@ -21,6 +21,7 @@
 #endif
 #define CHANNEL_VERSION_OLDEST (CHANNEL_VERSION - 1u)
 #define CHANNEL_CREDITS 64u
+#define CHANNEL_HAND_OVER_SINCE 2u /* version; an older agent cannot hand over */
 
 /* Descriptors that a started agent finds. */
 #define CHANNEL_FD_SUPERVISOR 3 /* this channel */
