@@ -42,8 +42,13 @@ static void move(struct agent *from, struct agent *to)
 {
 	struct rdy__list *l;
 
-	while ((l = rdy__list_pop(&from->serving)))
-		rdy__list_append(&to->serving, l);
+	rdy__list_for_each_safe (at, tmp, &from->serving) {
+		/* A control connection stays with who pumps it, and ends with that one. */
+		if (rdy__list_entry(at, struct session, link)->control)
+			continue;
+		rdy__list_unlink(at);
+		rdy__list_append(&to->serving, at);
+	}
 	while ((l = rdy__list_pop(&from->waiting))) {
 		struct session *s = rdy__list_entry(l, struct session, link);
 
