@@ -15,7 +15,7 @@ const struct conf_key conf_schema[] = {
 		"it"},
 	{"agent.idle_exit", CONF_DURATION, AT(idle_exit_ns), 10 * S / 1000, 86400 * S, NULL, "60s",
 		"an agent without sessions ends after this"},
-	{"closer.batch", CONF_COUNT, AT(closer_batch), 1, 64, NULL, "64",
+	{"closer.batch", CONF_COUNT, AT(closer_batch), 1, 64, NULL, "16",
 		"descriptors in one message to a closer"},
 	{"delivery.flood_burst", CONF_COUNT, AT(flood_burst), 1, 65535, NULL, "2000",
 		"events at once of one edge registration before its rate counts"},

@@ -45,7 +45,7 @@ enum token_kind {
 
 #define REACTOR_EVENTS 256u  /* fetched per wait */
 #define REACTOR_MESSAGES 16u /* read per session and round */
-#define REACTOR_TEARDOWN 64u /* registrations ended per round */
+#define REACTOR_TEARDOWN 8u  /* registrations ended per round: what another event waits for */
 /* From the process to a reactor. */
 enum reactor_message_type {
 	REACTOR_SESSION, /* u.session: take over */

@@ -63,7 +63,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(c.quota_registrations, 1024);
 	ck_assert_uint_eq(c.quota_connects_per_s, 10);
 	ck_assert_uint_eq(c.per_session_percent, 50);
-	ck_assert_uint_eq(c.closer_batch, 64);
+	ck_assert_uint_eq(c.closer_batch, 16);
 }
 END_TEST
 
