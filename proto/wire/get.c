@@ -58,6 +58,15 @@ uint64_t wire_get_ping(const struct wire_frame *f)
 	return rdy__load64(f->records);
 }
 
+void wire_get_set_deadline(const struct wire_frame *f, uint32_t i, struct wire_set_deadline *ret)
+{
+	const uint8_t *p = record(f, i, WIRE_SET_DEADLINE_BYTES);
+
+	ret->id = rdy__load64(p);
+	ret->at_ns = rdy__load64(p + 8);
+	ret->idle_ns = rdy__load64(p + 16);
+}
+
 void wire_get_welcome(const struct wire_frame *f, struct wire_welcome *ret)
 {
 	const uint8_t *p = f->records;

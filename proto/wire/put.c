@@ -21,11 +21,14 @@ size_t wire_record_bytes(uint16_t type)
 	case WIRE_PING:
 	case WIRE_PONG:
 		return WIRE_PING_BYTES;
+	case WIRE_SET_DEADLINE:
+		return WIRE_SET_DEADLINE_BYTES;
 	case WIRE_WELCOME:
 		return WIRE_WELCOME_BYTES;
 	case WIRE_REGISTERED:
 	case WIRE_MODIFIED:
 	case WIRE_DEREGISTERED:
+	case WIRE_DEADLINE_SET:
 		return WIRE_RESULT_BYTES;
 	case WIRE_EVENTS:
 		return WIRE_EVENT_BYTES;
@@ -106,6 +109,15 @@ void wire_put_deregister(uint8_t *buf, uint32_t i, uint64_t id)
 void wire_put_ping(uint8_t *buf, uint64_t value)
 {
 	rdy__store64(record(buf, 0, WIRE_PING_BYTES), value);
+}
+
+void wire_put_set_deadline(uint8_t *buf, uint32_t i, const struct wire_set_deadline *d)
+{
+	uint8_t *p = record(buf, i, WIRE_SET_DEADLINE_BYTES);
+
+	rdy__store64(p, d->id);
+	rdy__store64(p + 8, d->at_ns);
+	rdy__store64(p + 16, d->idle_ns);
 }
 
 void wire_put_welcome(uint8_t *buf, const struct wire_welcome *w)
