@@ -235,6 +235,21 @@ void link_sender_replace(struct link_sender *l, int take_sock)
 	l->batch_now = l->batch_max;
 }
 
+void link_sender_leave(struct link_sender *l)
+{
+	size_t before, tries = 0;
+
+	l->batch_now = LINK_BATCH_MAX;
+	do {
+		before = l->n_queued;
+		l->n_under_way = 0;
+		/* An end of the link is as good as the GO that may be owed. */
+		if (link_sender_flush(l, 0) < 0 || l->go_owed)
+			return;
+		tries = before == l->n_queued ? tries + 1 : 0;
+	} while (l->n_queued && tries < LINK_BATCH_MAX);
+}
+
 size_t link_sender_pending(const struct link_sender *l)
 {
 	return l->n_queued + l->n_under_way;

@@ -14,6 +14,7 @@
 #include "channel_io.h"
 #include "control.h"
 #include "log.h"
+#include "remains.h"
 #include "supervisor.h"
 #include "upgrade.h"
 
@@ -265,7 +266,8 @@ enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved
 		*ret = agent;
 		return WIRE_OK;
 	}
-	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= AGENTS_STUCK_MAX)
+	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= AGENTS_STUCK_MAX ||
+		children_stuck(&sv->children, CHILD_CLOSER, uid) >= REMAINS_STUCK_MAX)
 		return WIRE_E_UID_WEDGED;
 	if (failures_block(&sv->agents.failures, uid, rdy__now_ns()))
 		return WIRE_E_AGENT_FAILED;
@@ -277,7 +279,8 @@ enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved
 }
 
 /* Clients see the end at once; what is queued in the sockets may block whoever closes them. */
-static void shut_sessions(struct supervisor *sv, struct rdy__list *sessions)
+static void shut_sessions(
+	struct supervisor *sv, uid_t uid, struct remains *r, struct rdy__list *sessions)
 {
 	struct rdy__list *l;
 
@@ -285,10 +288,8 @@ static void shut_sessions(struct supervisor *sv, struct rdy__list *sessions)
 		struct session *s = rdy__list_entry(l, struct session, link);
 
 		/* Of an adopted one we have no copy: the agent's exit closes it, or the client's ping finds out. */
-		if (s->sock >= 0) {
-			shutdown(s->sock, SHUT_RDWR);
-			bouncer_close(sv, rdy__steal_fd(&s->sock));
-		}
+		if (s->sock >= 0)
+			remains_take(sv, r, uid, rdy__steal_fd(&s->sock));
 		session_free(sv, s);
 	}
 }
@@ -339,14 +340,17 @@ void agents_lose(struct supervisor *sv, struct agent *agent)
 {
 	int64_t now = rdy__now_ns();
 	struct rdy__list waiting, *l;
+	struct remains remains;
 	uid_t uid = agent->uid;
 
 	upgrade_lost(sv, agent);
 	rdy__list_init(&waiting);
 	while ((l = rdy__list_pop(&agent->waiting)))
 		rdy__list_append(&waiting, l);
-	shut_sessions(sv, &agent->handed);
-	shut_sessions(sv, &agent->serving);
+	remains_init(&remains);
+	shut_sessions(sv, uid, &remains, &agent->handed);
+	shut_sessions(sv, uid, &remains, &agent->serving);
+	remains_leave(sv, &remains, uid);
 	if (agent->state == AGENT_ADOPTING)
 		; /* neither a start that failed nor one that worked */
 	else if (now - agent->started_at_ns >= FAILURES_QUICK_NS && agent->state != AGENT_STARTING)

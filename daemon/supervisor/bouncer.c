@@ -74,6 +74,23 @@ static void replace(struct supervisor *sv)
 	link_sender_replace(&b->link, sock);
 }
 
+void bouncer_leave(struct supervisor *sv)
+{
+	struct bouncer *b = &sv->bouncer;
+	int sock = -1;
+
+	if (b->link.n_queued == 0)
+		return;
+	log_line(LOG_P_WARNING, "bouncer=left sockets=%zu", b->link.n_queued);
+	if (b->watched)
+		rdy_poll_deregister(sv->poll, b->link.sock);
+	b->watched = false;
+	if (start(sv, &sock) < 0)
+		return;
+	link_sender_replace(&b->link, sock);
+	link_sender_leave(&b->link);
+}
+
 void bouncer_died(struct supervisor *sv)
 {
 	sv->bouncer.child = NULL;

@@ -35,6 +35,12 @@ void bouncer_close(struct supervisor *sv, int take_sock);
 /* Close it (consumed), because that close may be the last one; somebody else still answers on it. */
 void bouncer_let_go(struct supervisor *sv, int take_sock);
 
+/*
+ * We end, with sockets that could not be closed yet; our end must not close them. One more bouncer has them,
+ * whatever becomes of it.
+ */
+void bouncer_leave(struct supervisor *sv);
+
 void bouncer_died(struct supervisor *sv);
 void bouncer_readable(struct supervisor *sv);
 /* End of each round: send what waits. */

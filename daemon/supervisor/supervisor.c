@@ -189,6 +189,7 @@ static bool stop_step(struct supervisor *sv, int64_t now_ns)
 	if (now_ns < sv->stop_deadline_ns)
 		return false;
 	if (sv->kill_sent) {
+		bouncer_leave(sv);
 		log_line(LOG_P_WARNING, "stopped=yes stuck=%zu",
 			children_stuck(&sv->children, CHILD_AGENT, (uid_t)-1));
 		return true;

@@ -107,6 +107,12 @@ int link_sender_readable(struct link_sender *l);
  */
 void link_sender_replace(struct link_sender *l, int take_sock);
 
+/*
+ * The owner ends and waits for nobody: all that is queued goes to the receiver, as far as the kernel takes it, and
+ * our copies are closed. The owner's end would close them otherwise, and may not. Afterwards only deinit.
+ */
+void link_sender_leave(struct link_sender *l);
+
 /* Descriptors that are queued here or under way. */
 size_t link_sender_pending(const struct link_sender *l);
 
