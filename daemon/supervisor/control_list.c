@@ -55,12 +55,20 @@ static struct agent *next_agent(struct supervisor *sv, const struct control_job 
 	return agent;
 }
 
-static void done_with(struct control_job *job, uid_t uid)
+/* The next one to be asked; nothing that an earlier one has said is this one's. */
+static void go_to(struct control_job *job, uint64_t uid)
 {
-	job->uid_next = (uint64_t)uid + 1;
+	job->uid_next = uid;
 	job->cursor = 0;
 	job->n_empty = 0;
 	job->answered = false;
+	json_decref(job->reactors);
+	job->reactors = NULL;
+}
+
+static void done_with(struct control_job *job, uid_t uid)
+{
+	go_to(job, (uint64_t)uid + 1);
 }
 
 /* Rows that cannot be kept for want of memory are gone: the call ends with an error then. */
@@ -183,6 +191,7 @@ void control_list_step(struct supervisor *sv, struct control *c)
 		/* It is gone, with all that it had; another one may have its uid already. */
 		job->asked_silent = false;
 		json_array_append_new(job->silent, json_integer((json_int_t)job->uid_next));
+		job->units++; /* these take room, too */
 		done_with(job, (uid_t)job->uid_next);
 		agent = next_agent(sv, job);
 	}
@@ -193,8 +202,8 @@ void control_list_step(struct supervisor *sv, struct control *c)
 			page(c, false);
 		return;
 	}
-	/* Where uids are skipped, this is the one that is asked: control_list_rows() goes by it. */
-	job->uid_next = agent->uid;
+	if (agent->uid != job->uid_next)
+		go_to(job, agent->uid);
 	if (job->answered)
 		finish_agent(sv, c, agent);
 	else if (is_full(c))

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define FROZEN_MAX 4096u
+#define FROZEN_MAX 1024u /* all of them are in one Status */
 
 struct frozen {
 	struct frozen_uid {

@@ -1,78 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls that agents have a part in: lists, Status, Explain, Kick, Freeze; rights; silent agents. */
-#include "control_rig.h"
+/* The calls that agents have a part in: lists, Status, Kick, Freeze, log level; rights; silent agents. */
+#include "control_agents.h"
 
 #define SESSIONS "{\"method\":\"io.readyd.ListSessions\",\"more\":true}"
 #define AGENTS "{\"method\":\"io.readyd.ListAgents\",\"more\":true}"
 #define STATUS "{\"method\":\"io.readyd.Status\"}"
-
-static struct rig r;
-static uint64_t root, user; /* connections: of an administrator, of uid 1000 */
-static char text[256];
-
-/* Agents 0 (our own uid, which pumps), 1 (uid 1000), 2 (uid 1001). */
-static void start(const char *const *conf)
-{
-	rig_init(&r, conf);
-	rig_agent(&r, geteuid());
-	rig_agent(&r, 100000);
-	rig_agent(&r, 100001);
-	root = rig_connect(&r, 0, 0, true);
-	user = rig_connect(&r, 0, 100000, false);
-}
-
-static void setup(void)
-{
-	unit_setup();
-}
-
-static void teardown(void)
-{
-	rig_deinit(&r);
-	unit_teardown();
-}
-
-static void call(uint64_t c, const char *format, ...)
-{
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
-	va_end(ap);
-	rig_call(&r, 0, c, text);
-}
-
-static void explain(uint64_t c, const char *what)
-{
-	call(c, "{\"method\":\"io.readyd.Explain\",\"parameters\":{\"what\":\"%s\"}}", what);
-}
-
-/* One of an array's sentences has that in it. */
-static bool says(const json_t *parameters, const char *array, const char *part)
-{
-	json_t *s;
-	size_t i;
-
-	json_array_foreach(json_object_get(parameters, array), i,
-		s) if (strstr(json_string_value(s), part)) return true;
-	return false;
-}
-
-static size_t size_of(const struct control_reply *reply, const char *array)
-{
-	const json_t *a = json_object_get(reply->parameters, array);
-
-	ck_assert(json_is_array(a));
-	return json_array_size(a);
-}
-
-static struct channel_row_session session_row(uint64_t number)
-{
-	return (struct channel_row_session){.session = number,
-		.since_ns = rdy__now_ns() - RDY__NS_PER_S,
-		.pid = 4321,
-		.name = "a client"};
-}
 
 START_TEST(sessions_of_all_and_of_one)
 {
@@ -306,37 +238,48 @@ START_TEST(a_silent_agent)
 }
 END_TEST
 
-START_TEST(a_silent_agent_is_explained)
+/* It answers and dies, before the list goes on: what it said is not another one's. */
+START_TEST(an_agent_that_dies_between_two_pages)
 {
+	struct channel_row_reactor row = {.n_registrations = 5};
+	struct channel_row_session s = session_row(1);
+	static uint8_t buf[CHANNEL_BYTES_MAX];
+	struct channel_query q;
 	struct control_reply reply;
 	struct channel_message m;
-	uint64_t number;
 
 	start(NULL);
-	number = rig_session(&r, 2);
-	explain(root, "uid:100000");
-	snprintf(text, sizeof(text), "session:%llu", (unsigned long long)number);
-	explain(user, strdupa(text)); /* not theirs */
-	rig_expect(&r, 1, CHANNEL_QUERY, &m);
-	agents_tick(&r.sv, rdy__now_ns() + 3 * RDY__NS_PER_S);
-	rig_error(&r, 0, user, CONTROL_E_NOT_FOUND);
-	rig_run(&r);
-	reply = rig_reply(&r, 0, root);
-	ck_assert_int_eq(reply.error, CONTROL_OK);
-	ck_assert_str_eq(rig_word(reply.parameters, "state"), "wedged");
-	ck_assert(says(reply.parameters, "why", "has not answered for 2 s"));
-	ck_assert(json_is_null(json_object_get(reply.parameters, "agent")));
-	control_reply_deinit(&reply);
-	explain(root, "uid:100000");
-	reply = rig_reply(&r, 0, root);
-	ck_assert_str_eq(rig_word(reply.parameters, "state"), "none");
-	control_reply_deinit(&reply);
-	snprintf(text, sizeof(text), "session:%llu", (unsigned long long)number);
-	explain(root, strdupa(text));
-	rig_expect(&r, 2, CHANNEL_QUERY, &m);
-	agents_tick(&r.sv, rdy__now_ns() + 3 * RDY__NS_PER_S);
-	rig_run(&r);
-	rig_error(&r, 0, root, CONTROL_E_AGENT_SILENT);
+	for (int i = 0; i < 2; i++) {
+		struct agent *agent;
+		int last = i ? 3 : 1;
+
+		if (i)
+			rig_agent(&r, 100000);
+		agent = r.agents[last].agent;
+		rig_call(&r, 0, root, i ? AGENTS : SESSIONS);
+		rig_rows(
+			&r, 0, i ? CHANNEL_ROWS_REACTORS : CHANNEL_ROWS_SESSIONS, NULL, 0, 0, NULL);
+		rig_expect(&r, last, CHANNEL_QUERY, &m);
+		m = (struct channel_message){.type = CHANNEL_ROWS,
+			.u.rows = {.query = m.u.query.query,
+				.kind = m.u.query.kind,
+				.n_rows = 1,
+				.next_cursor = i ? 0 : 5},
+			.data = i ? (void *)&row : (void *)&s,
+			.n_data = i ? sizeof(row) : sizeof(s)};
+		ck_assert_int_eq(rdy__send_fds(r.agents[last].channel, buf, channel_encode(buf, &m),
+					 NULL, 0),
+			0);
+		agents_event(
+			&r.sv, agent->index, r.sv.agents.generations[agent->index], RDY_READABLE);
+		agents_lose(&r.sv, agent);
+		rig_run(&r);
+		rig_rows(&r, 2, i ? CHANNEL_ROWS_REACTORS : CHANNEL_ROWS_SESSIONS, NULL, 0, 0, &q);
+		ck_assert_uint_eq(q.cursor, 0);
+		reply = rig_reply(&r, 0, root);
+		ck_assert_uint_eq(size_of(&reply, i ? "agents" : "sessions"), i ? 2 : 1);
+		control_reply_deinit(&reply);
+	}
 }
 END_TEST
 
@@ -492,109 +435,7 @@ START_TEST(log_level)
 }
 END_TEST
 
-START_TEST(sessions_explained)
-{
-	struct channel_row_session s;
-	struct control_reply reply;
-	struct channel_query q;
-	uint64_t number;
-
-	start(NULL);
-	number = rig_session(&r, 1);
-	snprintf(text, sizeof(text), "session:%llu", (unsigned long long)number);
-	explain(user, strdupa(text));
-	s = session_row(number);
-	s.flags = CHANNEL_SESSION_BLOCKED;
-	s.blocked_ns = rdy__now_ns() - 3200 * RDY__NS_PER_MS;
-	s.n_registrations = (uint32_t)r.options.conf.quota_registrations;
-	rig_rows(&r, 1, CHANNEL_ROWS_SESSIONS, &s, 1, 0, &q);
-	ck_assert_uint_eq(q.session, number);
-	reply = rig_reply(&r, 0, user);
-	ck_assert_str_eq(rig_word(reply.parameters, "state"), "blocked");
-	ck_assert(says(reply.parameters, "why", "has not read its socket for 3.2 s"));
-	ck_assert(says(reply.parameters, "why", "quota used up"));
-	ck_assert_uint_ge(size_of(&reply, "next"), 1);
-	ck_assert_int_eq(
-		rig_int(json_object_get(reply.parameters, "session"), "session"), (int64_t)number);
-	ck_assert_int_eq(
-		rig_int(json_array_get(json_object_get(reply.parameters, "processes"), 0), "pid"),
-		4321);
-	control_reply_deinit(&reply);
-	/* It ends while it is asked for. */
-	snprintf(text, sizeof(text), "session:%llu", (unsigned long long)number);
-	explain(user, strdupa(text));
-	rig_rows(&r, 1, CHANNEL_ROWS_SESSIONS, NULL, 0, 0, NULL);
-	rig_error(&r, 0, user, CONTROL_E_NOT_FOUND);
-}
-END_TEST
-
-static struct control_reply explain_registration(
-	uint64_t number, const char *wanted, struct channel_row_registration row)
-{
-	struct channel_row_registration other = {.session = number, .id = 1, .cookie = 1};
-	struct channel_row_session s = session_row(number);
-	struct channel_query q;
-
-	snprintf(text, sizeof(text), "registration:%llu/%s", (unsigned long long)number, wanted);
-	explain(user, strdupa(text));
-	rig_rows(&r, 1, CHANNEL_ROWS_SESSIONS, &s, 1, 0, NULL);
-	row.session = number;
-	rig_rows(&r, 1, CHANNEL_ROWS_REGISTRATIONS, &other, 1, 5, &q);
-	ck_assert_uint_eq(q.cursor, 0);
-	rig_rows(&r, 1, CHANNEL_ROWS_REGISTRATIONS, &row, 1, 9, &q);
-	ck_assert_uint_eq(q.cursor, 5);
-	return rig_reply(&r, 0, user);
-}
-
-START_TEST(registrations_explained)
-{
-	static const struct {
-		const char *wanted, *state, *why;
-		struct channel_row_registration row;
-	} rows[] = {
-		{"18446744073709551615", "disarmed", "waits for the client's REARM after event 4",
-			{.cookie = UINT64_MAX, .id = 9, .seq = 4, .mode = 3}},
-		{"0x10", "disarmed", "waits for the client's acknowledgement",
-			{.cookie = 16, .mode = 2}},
-		{"id:9", "paused", "paused: floods",
-			{.id = 9,
-				.mode = 1,
-				.flags = CHANNEL_REGISTRATION_PAUSED | CHANNEL_REGISTRATION_ARMED}},
-		{"7", "armed", "it has not become readable or writable",
-			{.cookie = 7, .interest = 3, .flags = CHANNEL_REGISTRATION_ARMED}},
-		{"7", "ready", "it is readable",
-			{.cookie = 7,
-				.interest = 3,
-				.pending = 1,
-				.flags = CHANNEL_REGISTRATION_READY}},
-		{"7", "ended", "a hangup or an error has ended it: error",
-			{.cookie = 7, .pending = 0x10, .flags = CHANNEL_REGISTRATION_ENDED}},
-	};
-	struct channel_row_session s;
-	struct control_reply reply;
-	uint64_t number;
-
-	start(NULL);
-	number = rig_session(&r, 1);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		reply = explain_registration(number, rows[i].wanted, rows[i].row);
-		ck_assert_str_eq(rig_word(reply.parameters, "state"), rows[i].state);
-		ck_assert_msg(says(reply.parameters, "why", rows[i].why), "%s", rows[i].why);
-		ck_assert(json_is_object(json_object_get(reply.parameters, "registration")));
-		control_reply_deinit(&reply);
-	}
-	/* There is none of that name. */
-	snprintf(text, sizeof(text), "registration:%llu/5", (unsigned long long)number);
-	explain(user, strdupa(text));
-	s = session_row(number);
-	rig_rows(&r, 1, CHANNEL_ROWS_SESSIONS, &s, 1, 0, NULL);
-	rig_rows(&r, 1, CHANNEL_ROWS_REGISTRATIONS, NULL, 0, 0, NULL);
-	rig_error(&r, 0, user, CONTROL_E_NOT_FOUND);
-}
-END_TEST
-
 UNIT_MAIN_WITH("supervisor/control_calls", setup, teardown, sessions_of_all_and_of_one,
 	registrations_of_somebody_else, a_list_is_made_as_it_is_read, agents_and_status,
-	a_silent_agent, a_silent_agent_is_explained, a_question_that_nobody_waits_for, kick,
-	a_kick_that_has_to_wait, freeze_and_thaw, log_level, sessions_explained,
-	registrations_explained)
+	a_silent_agent, an_agent_that_dies_between_two_pages, a_question_that_nobody_waits_for,
+	kick, a_kick_that_has_to_wait, freeze_and_thaw, log_level)
