@@ -2,7 +2,7 @@
 /*
  * See deliver.h.
  *
- * A ONESHOT registration (native edges: edge-triggered in the poll, the arming is ours, because changing
+ * A ONESHOT registration, or LEVEL, whose REARM is an acknowledgement (native edges: edge-triggered in the poll, the arming is ours, because changing
  * the poll for each event would double its cost):
  *
  *    ARMED ---deliver_event()---> disarmed, pending ---deliver_flush()---> disarmed
@@ -24,7 +24,8 @@ _Static_assert(WIRE_READABLE == RDY_READABLE && WIRE_WRITABLE == RDY_WRITABLE &&
 		       WIRE_INTERESTS == RDY_INTERESTS && WIRE_READY_ERROR == RDY_ERROR &&
 		       WIRE_READ_CLOSED == RDY_READ_CLOSED && WIRE_WRITE_CLOSED == RDY_WRITE_CLOSED,
 	"readiness on the wire is libready's");
-_Static_assert(WIRE_EDGE == RDY_EDGE && WIRE_ONESHOT == RDY_ONESHOT, "modes are libready's");
+_Static_assert(WIRE_EDGE == RDY_EDGE && WIRE_LEVEL == RDY_LEVEL && WIRE_ONESHOT == RDY_ONESHOT,
+	"modes are libready's");
 
 #define BOTH_CLOSED (WIRE_READ_CLOSED | WIRE_WRITE_CLOSED)
 #define END_BITS (WIRE_READY_ERROR | BOTH_CLOSED)
@@ -91,20 +92,26 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 
 	if (s->state != SESSION_OPEN || reg->fd < 0 || !bits)
 		return;
+	if (reg->deadline)
+		deadline_touch(r, reg);
 	if (closed && !(reg->flags & REGISTRATION_KEEP)) {
 		deliver_unwatch(s, index);
 		reg->flags |= REGISTRATION_ENDED;
 		reg->flags &= (uint8_t)~REGISTRATION_ARMED;
-	} else if (reg->mode == WIRE_ONESHOT && reg->flags & REGISTRATION_ARMED) {
+	} else if (reg->mode == WIRE_EDGE) {
+		if (r->flood.tick_ns && flood_spend(&r->flood, reg) &&
+			!(reg->flags & REGISTRATION_PAUSED))
+			flood_pause(s, index);
+	} else if (reg->flags & REGISTRATION_ARMED) {
 		reg->flags &= (uint8_t)~REGISTRATION_ARMED;
 		/* An emulated one has gone silent and must still see a hangup; a kept one has nothing to miss. */
 		if (!r->native_edge && !(reg->flags & REGISTRATION_KEEP))
 			mute(s, index);
-	} else if (reg->mode == WIRE_ONESHOT) {
+	} else {
 		if (r->native_edge && !(reg->flags & REGISTRATION_MUTED))
 			mute(s, index);
 		/* One event, which may still grow; then silence but for a hangup of a kept one. */
-		if (!(reg->flags & REGISTRATION_READY))
+		if (!reg->pending)
 			bits = closed ? bits & END_BITS : 0;
 		if (!bits)
 			return;
@@ -113,43 +120,84 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 	want_delivery(s, index);
 }
 
-static uint32_t encode(struct reactor *r, const struct session *s)
+void deliver_timeout(struct session *s, uint32_t index, uint8_t over)
 {
-	uint32_t n = 0;
+	struct registration *reg = registrations_at(&s->reactor->registrations, index);
 
-	for (uint32_t i = s->ready.head; i != REGISTRATION_NONE && n < WIRE_EVENTS_MAX;) {
+	/* Its last event is on the way, or nobody is there to be told. */
+	if (s->state != SESSION_OPEN || reg->flags & REGISTRATION_ENDED)
+		return;
+	reg->timeouts |= over;
+	want_delivery(s, index);
+}
+
+static uint8_t event_flags(const struct registration *reg)
+{
+	static const uint8_t by_mode[] = {[WIRE_EDGE] = 0,
+		[WIRE_LEVEL] = WIRE_EVENT_ACK,
+		[WIRE_ONESHOT] = WIRE_EVENT_DISARMED};
+
+	return (uint8_t)(by_mode[reg->mode] |
+			 (reg->flags & REGISTRATION_ENDED ? WIRE_EVENT_ENDED : 0) |
+			 (reg->flags & REGISTRATION_PAUSED ? WIRE_EVENT_PAUSED : 0));
+}
+
+static void put_timeout(struct reactor *r, uint32_t n, const struct registration *reg, uint64_t id)
+{
+	const struct wire_event e = {
+		.cookie = reg->cookie,
+		.id = id,
+		.type = WIRE_EVENT_TIMEOUT,
+		.ready = reg->timeouts,
+		.seq = reg->seq,
+	};
+
+	wire_put_event(r->out, n, &e);
+}
+
+/* Returns the number of records; *ret_taken: of registrations, from the head of the ready queue on. */
+static uint32_t encode(struct reactor *r, const struct session *s, uint32_t *ret_taken)
+{
+	uint32_t n = 0, taken = 0;
+
+	/* A registration that is ready and has timed out makes two. */
+	for (uint32_t i = s->ready.head; i != REGISTRATION_NONE && n < WIRE_EVENTS_MAX - 1;
+		taken++) {
 		const struct registration *reg = registrations_at(&r->registrations, i);
 		const struct wire_event e = {
 			.cookie = reg->cookie,
 			.id = registration_id(&r->registrations, i),
 			.type = WIRE_EVENT_READY,
-			.flags =
-				(uint8_t)((reg->mode == WIRE_ONESHOT ? WIRE_EVENT_DISARMED : 0) |
-					  (reg->flags & REGISTRATION_ENDED ? WIRE_EVENT_ENDED : 0)),
+			.flags = event_flags(reg),
 			.ready = reg->pending,
 			.seq = reg->seq + 1,
 		};
 
-		wire_put_event(r->out, n++, &e);
+		if (reg->timeouts)
+			put_timeout(r, n++, reg, e.id);
+		if (reg->pending)
+			wire_put_event(r->out, n++, &e);
 		i = reg->ready_next;
 	}
+	*ret_taken = taken;
 	return n;
 }
 
-/* The first n of the ready queue went out: they leave it together. */
-static void delivered(struct session *s, uint32_t n)
+/* n records of the first `taken` of the ready queue went out: they leave it together. */
+static void delivered(struct session *s, uint32_t n, uint32_t taken)
 {
 	struct registrations *all = &s->reactor->registrations;
 	uint32_t ended = REGISTRATION_NONE;
 
 	s->reactor->counters.frames++;
 	s->reactor->counters.events += n;
-	for (uint32_t i = s->ready.head; n--;) {
+	for (uint32_t i = s->ready.head; taken--;) {
 		struct registration *reg = registrations_at(all, i);
 		uint32_t next = reg->ready_next;
 
-		reg->seq++;
+		reg->seq += reg->pending != 0;
 		reg->pending = 0;
+		reg->timeouts = 0;
 		reg->flags &= (uint8_t)~REGISTRATION_READY;
 		if (reg->flags & REGISTRATION_ENDED) {
 			reg->ready_next = ended;
@@ -185,11 +233,11 @@ void deliver_flush(struct session *s)
 		session_want_input(s);
 	}
 	while (s->ready.head != REGISTRATION_NONE) {
-		uint32_t n = encode(r, s);
+		uint32_t taken, n = encode(r, s, &taken);
 
 		if (!session_send(s, r->out, wire_put_header(r->out, WIRE_EVENTS, 0, n)))
 			return;
-		delivered(s, n);
+		delivered(s, n, taken);
 	}
 }
 
@@ -201,6 +249,8 @@ void deliver_unwatch(struct session *s, uint32_t index)
 
 	if (reg->fd < 0)
 		return;
+	deadline_clear(r, reg);
+	flood_forget(r, reg);
 	/*
 	 * Invariant: EPOLL-1: the poll has let go of a descriptor before it is given up. Why: the client holds
 	 * the same open file description, so a registration that was missed would fire for ever, and no

@@ -197,6 +197,9 @@ static void make_session(struct agent *a, struct hand_over *h)
 		.n_replies = s->replies.n,
 		.n_registrations = s->n_registrations,
 		.n_quarantined = s->n_quarantined,
+		.blocked_ns = s->blocked ? s->blocked_ns : 0,
+		.events = s->n_events,
+		.requests = s->n_requests,
 	};
 	if (known) {
 		m.u.session.gid = known->gid;
@@ -236,6 +239,7 @@ static struct handover_registration describe(const struct registration *reg, uin
 		.interest = reg->interest,
 		.pending = reg->pending,
 		.mode = reg->mode,
+		.kind = reg->kind,
 		.flags = (uint8_t)((reg->fd >= 0 ? HANDOVER_FD : 0) |
 				   (reg->flags & REGISTRATION_KEEP ? HANDOVER_KEEP : 0) |
 				   (reg->flags & REGISTRATION_ARMED ? HANDOVER_ARMED : 0) |

@@ -54,10 +54,13 @@ int reactor_init(
 		e = rdy_events_new(REACTOR_EVENTS, &r->events);
 	if (e == 0)
 		e = rdy_timer_new(r->poll, TOKEN(TOKEN_HELLO_TIMER, 0, 0), &r->hello_timer);
+	if (e == 0)
+		e = rdy_timer_new(r->poll, TOKEN(TOKEN_FLOOD_TIMER, 0, 0), &r->flood.timer);
 	if (e == 0 && index)
 		e = mailbox_init(&r->mailbox, r->poll, TOKEN(TOKEN_MAILBOX, index, 0));
 	if (e == 0)
 		r->native_edge = rdy_poll_caps(r->poll) & RDY_CAP_EDGE;
+	flood_configure(r, config);
 	return e;
 }
 
@@ -96,6 +99,8 @@ void reactor_deinit(struct reactor *r)
 	registrations_deinit(&r->registrations);
 	graveyard_deinit(&r->graveyard);
 	r->hello_timer = rdy_timer_free(r->hello_timer);
+	r->flood.timer = rdy_timer_free(r->flood.timer);
+	deadlines_deinit(&r->deadlines);
 	r->events = rdy_events_free(r->events);
 	r->poll = rdy_poll_free(r->poll);
 	r->agent = NULL;
@@ -137,6 +142,7 @@ static void take_message(struct reactor *r, const struct reactor_message *m)
 		break;
 	case REACTOR_CONFIG:
 		r->config = m->u.config;
+		flood_configure(r, &r->config);
 		break;
 	case REACTOR_MARK:
 		agent_post(r->agent,
@@ -235,6 +241,18 @@ static void registration_event(struct reactor *r, uint64_t id, uint32_t ready)
 	deliver_event(r->sessions[reg->owner], index, ready);
 }
 
+static void deadline_event(struct reactor *r, uint64_t token)
+{
+	uint32_t index = (uint32_t)(token >> 32) & (REGISTRATION_INDEX_MAX - 1);
+	const struct registration *reg;
+
+	if (index >= r->registrations.n_chunks * REGISTRATION_CHUNK)
+		return;
+	reg = registrations_at(&r->registrations, index);
+	if (reg->mode && reg->generation == (uint32_t)token)
+		deadline_fire(r->sessions[reg->owner], index);
+}
+
 static void dispatch(struct reactor *r, const struct rdy_event *e)
 {
 	uint32_t kind = (uint32_t)(e->token >> TOKEN_KIND_SHIFT);
@@ -259,6 +277,12 @@ static void dispatch(struct reactor *r, const struct rdy_event *e)
 		break;
 	case TOKEN_HELLO_TIMER:
 		hello_timeout(r);
+		break;
+	case TOKEN_DEADLINE_TIMER:
+		deadline_event(r, e->token);
+		break;
+	case TOKEN_FLOOD_TIMER:
+		flood_look(r);
 		break;
 	case TOKEN_MAILBOX:
 		if (r->index) {
@@ -366,6 +390,16 @@ static bool is_ending(const struct reactor *r)
 	return false;
 }
 
+/* Once for a whole batch, and only if somebody counts in time. */
+static void read_clock(struct reactor *r)
+{
+	if (!r->flood.tick_ns && !r->deadlines.n)
+		return;
+	r->now_ns = rdy__now_ns();
+	if (r->flood.tick_ns)
+		flood_round(&r->flood, r->now_ns);
+}
+
 void reactor_round(struct reactor *r, int64_t timeout_ns)
 {
 	struct rdy_event e;
@@ -383,6 +417,8 @@ void reactor_round(struct reactor *r, int64_t timeout_ns)
 		agent_fail(r->agent, "the poll failed");
 		return;
 	}
+	r->counters.wakeups += n > 0;
+	read_clock(r);
 	/*
 	 * Invariant: BATCH-1: nothing is freed while a batch is gone through: sessions wait in `dead`,
 	 * registrations end in place. Why: a later event of the batch may be about what an earlier one ended.

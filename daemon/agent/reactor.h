@@ -12,7 +12,9 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "channel/channel.h"
+#include "deadline.h"
 #include "dispose.h"
+#include "flood.h"
 #include "mailbox.h"
 #include "ready/poll.h"
 #include "ready/timer.h"
@@ -35,7 +37,9 @@ enum token_kind {
 	TOKEN_LINK = 5,
 	TOKEN_LINK_TIMER = 6,
 	TOKEN_IDLE_TIMER = 7,
-	TOKEN_MAILBOX = 8,	/* reactor 0: the process's; any other: its own */
+	TOKEN_MAILBOX = 8,	  /* reactor 0: the process's; any other: its own */
+	TOKEN_DEADLINE_TIMER = 9, /* a registration's index and generation */
+	TOKEN_FLOOD_TIMER = 10,
 	TOKEN_HANDOVER = 12,	/* the process's: the link to predecessor or successor, a timer */
 	TOKEN_ADOPT = 13,	/* the process's: a listening socket */
 	TOKEN_GRACE_TIMER = 14, /* the process's */
@@ -74,6 +78,8 @@ struct reactor_counters {
 	uint64_t frames;    /* EVENTS frames */
 	uint64_t requests;  /* messages read */
 	uint64_t surprises; /* impossible but survived */
+	uint64_t wakeups;   /* of the poll, with something to do */
+	uint64_t paused;    /* floods that were stopped */
 };
 
 struct reactor {
@@ -98,6 +104,9 @@ struct reactor {
 	struct channel_config config;
 
 	struct registrations registrations;
+	struct deadlines deadlines;
+	struct flood flood;
+	int64_t now_ns; /* CLOCK_MONOTONIC of this round's batch, where somebody needs it */
 	struct session **sessions; /* by index; NULL = free */
 	uint32_t *generations;	   /* of the indexes */
 	uint32_t n_slots, n_sessions;

@@ -197,6 +197,7 @@ void registrations_ready(struct registrations *r, struct registration_queue *q, 
 	else
 		registrations_at(r, q->tail)->ready_next = index;
 	q->tail = index;
+	q->n++;
 }
 
 void registrations_unready(struct registrations *r, struct registration_queue *q, uint32_t index)
@@ -215,4 +216,5 @@ void registrations_unready(struct registrations *r, struct registration_queue *q
 		registrations_at(r, reg->ready_next)->ready_prev = reg->ready_prev;
 	reg->ready_next = reg->ready_prev = REGISTRATION_NONE;
 	reg->flags &= (uint8_t)~REGISTRATION_READY;
+	q->n--;
 }

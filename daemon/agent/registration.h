@@ -16,11 +16,12 @@
 #define REGISTRATION_INDEX_MAX (1u << 28)
 
 /* registration.flags */
-#define REGISTRATION_KEEP 0x01u	 /* a hangup does not end it */
-#define REGISTRATION_ARMED 0x02u /* ONESHOT: the next readiness is an event */
-#define REGISTRATION_MUTED 0x04u /* ONESHOT: the poll watches for hangups only */
-#define REGISTRATION_ENDED 0x08u /* descriptor gone; it stays until its last event is delivered */
-#define REGISTRATION_READY 0x10u /* stands in its session's ready queue */
+#define REGISTRATION_KEEP 0x01u	  /* a hangup does not end it */
+#define REGISTRATION_ARMED 0x02u  /* ONESHOT, LEVEL: the next readiness is an event */
+#define REGISTRATION_MUTED 0x04u  /* the poll watches for hangups only */
+#define REGISTRATION_ENDED 0x08u  /* descriptor gone; it stays until its last event is delivered */
+#define REGISTRATION_READY 0x10u  /* stands in its session's ready queue */
+#define REGISTRATION_PAUSED 0x20u /* it floods (flood.h) */
 
 struct registration {
 	uint64_t cookie;
@@ -34,13 +35,15 @@ struct registration {
 	uint8_t interest;
 	uint8_t mode;  /* WIRE_EDGE, WIRE_ONESHOT; 0 = free slot */
 	uint8_t flags; /* REGISTRATION_* */
-	uint8_t pad[3];
+	uint8_t kind;  /* enum wire_kind */
+	uint8_t pad[2];
 };
 _Static_assert(sizeof(struct registration) <= 48, "memory per registration is a promise");
 
 /* A queue of registrations by index; the ready queue of a session and its list of all. */
 struct registration_queue {
 	uint32_t head, tail;
+	uint32_t n; /* of a ready queue */
 };
 
 struct registrations {
@@ -103,7 +106,7 @@ void registrations_unready(struct registrations *r, struct registration_queue *q
 #define REGISTRATION_QUEUE_NULL \
 	(struct registration_queue) \
 	{ \
-		REGISTRATION_NONE, REGISTRATION_NONE \
+		REGISTRATION_NONE, REGISTRATION_NONE, 0 \
 	}
 
 /*

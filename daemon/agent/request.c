@@ -8,6 +8,8 @@
 #include <errno.h>
 
 #include "agent.h"
+#include "base/clock.h"
+#include "deadline.h"
 #include "deliver.h"
 #include "reactor.h"
 #include "vet.h"
@@ -16,6 +18,7 @@ static enum wire_error check_mode(const struct session *s, uint16_t interest, ui
 	uint8_t flags, uint32_t *ret_detail)
 {
 	uint64_t feature = mode == WIRE_ONESHOT ? WIRE_FEATURE_ONESHOT
+			   : mode == WIRE_LEVEL ? WIRE_FEATURE_LEVEL
 			   : mode == WIRE_EDGE	? WIRE_FEATURE_EDGE
 						: 0;
 
@@ -37,8 +40,8 @@ static enum wire_error check_mode(const struct session *s, uint16_t interest, ui
 static uint8_t state_flags(uint8_t mode, uint8_t flags)
 {
 	return (uint8_t)((flags & WIRE_REG_KEEP ? REGISTRATION_KEEP : 0) |
-			 (mode == WIRE_ONESHOT && !(flags & WIRE_REG_DISARMED) ? REGISTRATION_ARMED
-									       : 0));
+			 (mode != WIRE_EDGE && !(flags & WIRE_REG_DISARMED) ? REGISTRATION_ARMED
+									    : 0));
 }
 
 static enum wire_error poll_error(int e)
@@ -70,8 +73,8 @@ static enum wire_error check_kind(
 }
 
 /* All that a registration takes but its quota; on failure nothing is left of it. */
-static enum wire_error insert(
-	struct session *s, const struct wire_register *q, int fd, uint32_t *ret_index)
+static enum wire_error insert(struct session *s, const struct wire_register *q, int fd,
+	enum wire_kind kind, uint32_t *ret_index)
 {
 	struct reactor *r = s->reactor;
 	uint64_t seed = r->agent->cookie_seed;
@@ -98,6 +101,7 @@ static enum wire_error insert(
 		return poll_error(e);
 	}
 	reg->fd = fd;
+	reg->kind = (uint8_t)kind;
 	registrations_link(&r->registrations, &s->all, index);
 	cookies_add(&s->cookies, &r->registrations, seed, index);
 	s->n_registrations++;
@@ -133,11 +137,12 @@ static enum wire_error register_one(struct session *s, const struct wire_registe
 		ret->detail = r->config.registrations;
 		return WIRE_E_QUOTA_REGISTRATIONS;
 	}
-	e = insert(s, q, fd, &index);
+	e = insert(s, q, fd, v->kind, &index);
 	if (e != WIRE_OK) {
 		quota_release(&r->agent->registrations, 1);
 		return e;
 	}
+	registrations_at(&r->registrations, index)->kind = (uint8_t)v->kind;
 	ret->id = registration_id(&r->registrations, index);
 	return WIRE_OK;
 }
@@ -167,6 +172,15 @@ static void apply_register(struct session *s, const struct wire_frame *f, const 
 		session_fatal(s, f->header.serial, WIRE_E_QUARANTINE_FULL, SESSION_QUARANTINE_MAX);
 }
 
+/* What its client does at it counts as activity, too. */
+static void touch(struct reactor *r, const struct registration *reg)
+{
+	if (!reg->deadline)
+		return;
+	r->now_ns = rdy__now_ns();
+	deadline_touch(r, reg);
+}
+
 static enum wire_error modify_one(
 	struct session *s, const struct wire_modify *q, uint32_t *ret_detail)
 {
@@ -186,15 +200,19 @@ static enum wire_error modify_one(
 	before = *reg;
 	reg->interest = (uint8_t)q->interest;
 	reg->mode = q->mode;
-	reg->flags = (uint8_t)((reg->flags & REGISTRATION_READY) | state_flags(q->mode, q->flags));
+	/* A flood is not over because somebody says so. */
+	reg->flags = (uint8_t)((reg->flags & (REGISTRATION_READY | REGISTRATION_PAUSED)) |
+			       state_flags(q->mode, q->flags));
 	m = deliver_watch(s, index);
 	if (m < 0) {
 		*reg = before;
 		return poll_error(m);
 	}
 	/* What was found with the old interest is void; what still holds is reported again. */
-	registrations_unready(all, &s->ready, index);
 	reg->pending = 0;
+	if (!reg->timeouts)
+		registrations_unready(all, &s->ready, index);
+	touch(s->reactor, reg);
 	return WIRE_OK;
 }
 
@@ -229,9 +247,10 @@ static void apply_rearm(struct session *s, const struct wire_frame *f)
 		wire_get_rearm(f, i, &q);
 		reg = registrations_find(all, q.id, s->index, &index);
 		unknown |= !reg;
-		if (!reg || reg->mode != WIRE_ONESHOT || reg->seq != q.seq ||
-			reg->flags & (REGISTRATION_ARMED | REGISTRATION_READY | REGISTRATION_ENDED))
+		if (!reg || reg->mode == WIRE_EDGE || reg->seq != q.seq || reg->pending ||
+			reg->flags & (REGISTRATION_ARMED | REGISTRATION_ENDED))
 			continue;
+		touch(s->reactor, reg);
 		reg->flags |= REGISTRATION_ARMED;
 		if (deliver_watch(s, index) < 0) {
 			/* It would be silent for ever, and REARM has no answer: the client comes back. */
@@ -267,6 +286,42 @@ static void apply_deregister(struct session *s, const struct wire_frame *f)
 	session_reply(s, WIRE_DEREGISTERED, f->header.serial, f->header.count);
 }
 
+static enum wire_error set_deadline(struct session *s, const struct wire_set_deadline *q)
+{
+	struct reactor *r = s->reactor;
+	struct registration *reg;
+	int64_t now_ns = rdy__now_ns();
+	uint32_t index;
+
+	reg = registrations_find(&r->registrations, q->id, s->index, &index);
+	if (!reg)
+		return WIRE_E_REGISTRATION_UNKNOWN;
+	if (!(s->features & WIRE_FEATURE_DEADLINE) || q->at_ns > WIRE_DEADLINE_MAX_NS ||
+		q->idle_ns > WIRE_DEADLINE_MAX_NS)
+		return WIRE_E_DEADLINE_INVALID;
+	/* Ended, and its last event is on the way: that one says so. */
+	if (reg->flags & REGISTRATION_ENDED)
+		return WIRE_OK;
+	if (deadline_set(r, index, q->at_ns ? rdy__deadline_ns(now_ns, (int64_t)q->at_ns) : 0,
+		    (int64_t)q->idle_ns, now_ns) < 0)
+		return WIRE_E_OUT_OF_MEMORY;
+	return WIRE_OK;
+}
+
+static void apply_set_deadline(struct session *s, const struct wire_frame *f)
+{
+	for (uint32_t i = 0; i < f->header.count; i++) {
+		struct wire_result result = {0};
+		struct wire_set_deadline q;
+
+		wire_get_set_deadline(f, i, &q);
+		result.id = q.id;
+		result.error = set_deadline(s, &q);
+		wire_put_result(s->reactor->out, i, &result);
+	}
+	session_reply(s, WIRE_DEADLINE_SET, f->header.serial, f->header.count);
+}
+
 void request_apply(struct session *s, const struct wire_frame *f, const int *take_fds)
 {
 	assert(s->state == SESSION_OPEN);
@@ -283,6 +338,9 @@ void request_apply(struct session *s, const struct wire_frame *f, const int *tak
 		break;
 	case WIRE_DEREGISTER:
 		apply_deregister(s, f);
+		break;
+	case WIRE_SET_DEADLINE:
+		apply_set_deadline(s, f);
 		break;
 	case WIRE_PING:
 		wire_put_ping(s->reactor->out, wire_get_ping(f));

@@ -122,7 +122,8 @@ int session_new(struct reactor *r, const struct channel_session *info, int take_
 		goto no_cookie;
 	r->sessions[index] = s;
 	r->n_sessions++;
-	s->hello_deadline_ns = rdy__deadline_ns(rdy__now_ns(), r->config.hello_timeout_ns);
+	s->since_ns = rdy__now_ns();
+	s->hello_deadline_ns = rdy__deadline_ns(s->since_ns, r->config.hello_timeout_ns);
 	owe_hello(s);
 	session_check(s);
 	*ret = s;
@@ -273,6 +274,7 @@ static void take_message(struct session *s, const struct rdy__received *got)
 	enum wire_error e = judge(s, got, &f, &detail);
 
 	r->counters.requests++;
+	s->n_requests++;
 	if (e != WIRE_OK) {
 		dispose_unvetted(r, s, r->fds, got->n_fds);
 		session_fatal(s, f.header.serial, e, detail);
@@ -338,7 +340,8 @@ void session_read(struct session *s)
 void session_welcome(struct session *s, const struct wire_hello *hello, uint32_t serial)
 {
 	struct reactor *r = s->reactor;
-	uint64_t ours = WIRE_FEATURE_ONESHOT | (r->native_edge ? WIRE_FEATURE_EDGE : 0);
+	uint64_t ours = WIRE_FEATURE_ONESHOT | WIRE_FEATURE_LEVEL | WIRE_FEATURE_DEADLINE |
+			(r->native_edge ? WIRE_FEATURE_EDGE : 0);
 	const struct wire_welcome w = {
 		.version = hello->version_max < WIRE_VERSION_MAX ? hello->version_max
 								 : (uint16_t)WIRE_VERSION_MAX,
@@ -377,6 +380,8 @@ int session_send(struct session *s, const uint8_t *frame, size_t n_bytes)
 	if (e == 0)
 		return 1;
 	if (e == -EAGAIN) {
+		if (!s->blocked)
+			s->blocked_ns = rdy__now_ns();
 		s->blocked = true;
 		session_watch(s);
 	} else {

@@ -64,6 +64,9 @@ struct session {
 	struct cookies cookies;
 	uint32_t n_registrations;
 	uint32_t n_quarantined;
+	int64_t since_ns;   /* when the agent got it */
+	int64_t blocked_ns; /* since when its socket is full, while it is */
+	uint64_t n_events, n_requests;
 	char name[WIRE_NAME_BYTES];
 };
 

@@ -147,6 +147,9 @@ static int take_session(struct agent *a, struct take_over *t, size_t *n_fds_take
 	t->said = *h;
 	session_restore(t->session, h->flags & HANDOVER_SESSION_OPEN, h->features, h->name);
 	t->session->n_quarantined = h->n_quarantined;
+	t->session->since_ns = h->since_ns;
+	t->session->n_events = h->events;
+	t->session->n_requests = h->requests;
 	return 0;
 }
 
@@ -188,6 +191,7 @@ static int restore(
 	reg->pending = h->pending;
 	reg->interest = (uint8_t)h->interest;
 	reg->mode = h->mode;
+	reg->kind = h->kind;
 	reg->flags = flags_of(h->flags);
 	e = fd >= 0 ? deliver_first_watch(s, index, fd) : 0;
 	if (e < 0) {
