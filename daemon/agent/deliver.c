@@ -2,8 +2,8 @@
 /*
  * See deliver.h.
  *
- * A ONESHOT registration, or LEVEL, whose REARM is an acknowledgement (native edges: edge-triggered in the poll, the arming is ours, because changing
- * the poll for each event would double its cost):
+ * A ONESHOT registration, or LEVEL, whose REARM is an acknowledgement (native edges: edge-triggered in the
+ * poll, the arming is ours, because changing the poll for each event would double its cost):
  *
  *    ARMED ---deliver_event()---> disarmed, pending ---deliver_flush()---> disarmed
  *      ^                                                                      |
@@ -33,7 +33,8 @@ _Static_assert(WIRE_EDGE == RDY_EDGE && WIRE_LEVEL == RDY_LEVEL && WIRE_ONESHOT 
 
 static bool wants_silence(const struct registration *reg)
 {
-	return reg->mode == WIRE_ONESHOT && !(reg->flags & REGISTRATION_ARMED);
+	return (reg->mode != WIRE_EDGE && !(reg->flags & REGISTRATION_ARMED)) ||
+	       reg->flags & REGISTRATION_PAUSED;
 }
 
 static void note_mute(struct registration *reg, bool mute)

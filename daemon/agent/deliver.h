@@ -14,6 +14,9 @@
 /* The poll's event for a live registration. */
 void deliver_event(struct session *s, uint32_t index, uint32_t ready);
 
+/* A deadline of a live registration has passed: WIRE_TIMEOUT_* bits. */
+void deliver_timeout(struct session *s, uint32_t index, uint8_t over);
+
 /* Send what is queued, replies first, then events, until the socket is full. May end the session. */
 void deliver_flush(struct session *s);
 

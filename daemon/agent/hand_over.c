@@ -230,10 +230,17 @@ static void make_reply(struct agent *a, struct hand_over *h)
 	h->reply = h->reply->next;
 }
 
-static struct handover_registration describe(const struct registration *reg, uint64_t id)
+static struct handover_registration describe(
+	const struct reactor *r, const struct registration *reg, uint64_t id)
 {
+	const struct deadline *d = deadline_of(r, reg);
+
 	return (struct handover_registration){
 		.id = id,
+		.at_ns = d ? d->at_ns : 0,
+		.idle_ns = d ? deadline_idle_at_ns(d) : 0,
+		.idle_period_ns = d ? d->idle_ns : 0,
+		.timeouts = reg->timeouts,
 		.cookie = reg->cookie,
 		.seq = reg->seq,
 		.interest = reg->interest,
@@ -244,7 +251,8 @@ static struct handover_registration describe(const struct registration *reg, uin
 				   (reg->flags & REGISTRATION_KEEP ? HANDOVER_KEEP : 0) |
 				   (reg->flags & REGISTRATION_ARMED ? HANDOVER_ARMED : 0) |
 				   (reg->flags & REGISTRATION_READY ? HANDOVER_READY : 0) |
-				   (reg->flags & REGISTRATION_ENDED ? HANDOVER_ENDED : 0)),
+				   (reg->flags & REGISTRATION_ENDED ? HANDOVER_ENDED : 0) |
+				   (reg->flags & REGISTRATION_PAUSED ? HANDOVER_PAUSED : 0)),
 	};
 }
 
@@ -263,7 +271,7 @@ static void make_registrations(struct agent *a, struct hand_over *h)
 
 		if (ready || !(reg->flags & REGISTRATION_READY)) {
 			m.u.registrations[m.n++] =
-				describe(reg, registration_id(all, h->registration));
+				describe(s->reactor, reg, registration_id(all, h->registration));
 			if (reg->fd >= 0)
 				h->fds[h->n_fds++] = reg->fd;
 		}

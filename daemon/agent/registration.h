@@ -33,12 +33,15 @@ struct registration {
 	uint32_t ready_next, ready_prev;
 	uint16_t pending; /* readiness not delivered yet, OR-ed */
 	uint8_t interest;
-	uint8_t mode;  /* WIRE_EDGE, WIRE_ONESHOT; 0 = free slot */
-	uint8_t flags; /* REGISTRATION_* */
-	uint8_t kind;  /* enum wire_kind */
-	uint8_t pad[2];
+	uint8_t mode;	  /* WIRE_EDGE, WIRE_LEVEL, WIRE_ONESHOT; 0 = free slot */
+	uint8_t flags;	  /* REGISTRATION_* */
+	uint8_t kind;	  /* enum wire_kind */
+	uint8_t timeouts; /* WIRE_TIMEOUT_*, not delivered yet */
+	uint8_t pad;
+	uint32_t flood;	   /* its bucket (flood.h) */
+	uint32_t deadline; /* row + 1 of the deadlines (deadline.h); 0 = none */
 };
-_Static_assert(sizeof(struct registration) <= 48, "memory per registration is a promise");
+_Static_assert(sizeof(struct registration) <= 56, "memory per registration is a promise");
 
 /* A queue of registrations by index; the ready queue of a session and its list of all. */
 struct registration_queue {

@@ -168,6 +168,18 @@ static uint8_t flags_of(uint8_t h)
 			 (h & HANDOVER_ENDED ? REGISTRATION_ENDED : 0));
 }
 
+/* A paused one starts with an empty bucket: it is watched, and pauses again if it still floods. */
+static int restore_deadlines(
+	struct reactor *r, uint32_t index, const struct handover_registration *h)
+{
+	int64_t active_ns = h->idle_ns ? h->idle_ns - h->idle_period_ns : 0;
+	int e = deadline_set(r, index, h->at_ns, h->idle_period_ns, active_ns);
+
+	if (e == 0 && h->idle_period_ns && !h->idle_ns)
+		deadline_idle_is_over(r, registrations_at(&r->registrations, index));
+	return e;
+}
+
 /* fd (-1: it has ended) is the registration's on success. */
 static int restore(
 	struct agent *a, struct session *s, const struct handover_registration *h, int fd)
@@ -193,8 +205,12 @@ static int restore(
 	reg->mode = h->mode;
 	reg->kind = h->kind;
 	reg->flags = flags_of(h->flags);
-	e = fd >= 0 ? deliver_first_watch(s, index, fd) : 0;
+	reg->timeouts = h->timeouts;
+	e = restore_deadlines(s->reactor, index, h);
+	if (e == 0 && fd >= 0)
+		e = deliver_first_watch(s, index, fd);
 	if (e < 0) {
+		deadline_clear(s->reactor, reg);
 		registrations_give(all, index);
 		return e;
 	}
