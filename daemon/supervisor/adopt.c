@@ -160,6 +160,14 @@ static void set_credentials(const struct agent *agent, int on)
 	(void)setsockopt(agent->channel, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 }
 
+static struct child *known(const struct supervisor *sv, pid_t pid)
+{
+	rdy__list_for_each (l, &sv->children.all)
+		if (rdy__list_entry(l, struct child, link)->pid == pid)
+			return rdy__list_entry(l, struct child, link);
+	return NULL;
+}
+
 /* Its process, from a number. Not known yet is not wrong. */
 static int take_process(struct supervisor *sv, struct agent *agent, pid_t pid, bool kernel_says)
 {
@@ -167,6 +175,10 @@ static int take_process(struct supervisor *sv, struct agent *agent, pid_t pid, b
 
 	if (pidfd < 0)
 		return pidfd;
+	if (known(sv, pid)) {
+		rdy__fd_close(pidfd);
+		return -EEXIST;
+	}
 	r = child_adopt(sv, CHILD_AGENT, agent->uid, pid, pidfd, &agent->process);
 	if (r < 0)
 		rdy__fd_close(pidfd);
@@ -184,17 +196,31 @@ static int ask(struct supervisor *sv, struct agent *agent)
 	if (r < 0)
 		return r;
 	set_credentials(agent, 1);
-	return channel_io_adopt(sv, agent);
+	r = channel_io_adopt(sv, agent);
+	if (r < 0)
+		rdy_poll_deregister(sv->poll, agent->channel);
+	return r;
 }
 
-/* Whoever has called listen() last is the peer: an agent does so when it starts. */
-static void identify(struct supervisor *sv, struct agent *agent)
+/*
+ * Whoever has called listen() last is the peer: an agent does so when it starts. Returns -EEXIST if its channel
+ * came out of the store: the file is that one's.
+ */
+static int identify(struct supervisor *sv, struct agent *agent)
 {
+	struct child *child;
 	struct ucred peer;
 	socklen_t n = sizeof(peer);
 
-	if (!agent->process && getsockopt(agent->channel, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0)
-		(void)take_process(sv, agent, peer.pid, false);
+	if (agent->process || getsockopt(agent->channel, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 ||
+		take_process(sv, agent, peer.pid, false) != -EEXIST)
+		return 0;
+	child = known(sv, peer.pid);
+	if (child->kind == CHILD_AGENT && child->agent && !child->agent->file[0]) {
+		strcpy(child->agent->file, agent->file);
+		agent->file[0] = 0;
+	}
+	return -EEXIST;
 }
 
 /* Returns 0, -EAGAIN to try again, or -errno: nobody is there. */
@@ -212,8 +238,12 @@ static int connect_to(struct supervisor *sv, struct agent *agent)
 		return r;
 	}
 	agent->channel = fd;
-	identify(sv, agent);
-	return ask(sv, agent);
+	r = identify(sv, agent);
+	if (r == 0)
+		r = ask(sv, agent);
+	if (r < 0)
+		agent->channel = rdy__fd_close(agent->channel);
+	return r;
 }
 
 void adopt_retry(struct supervisor *sv, struct agent *agent)
@@ -222,11 +252,12 @@ void adopt_retry(struct supervisor *sv, struct agent *agent)
 
 	if (r == 0)
 		return;
-	if (agent->channel >= 0 || r == -EAGAIN || r == -EINTR) {
+	if (r == -EAGAIN || r == -EINTR || r == -EPIPE || r == -ECONNRESET) {
 		adopt_channel_ended(sv, agent);
 		return;
 	}
-	if (r != -ECONNREFUSED && r != -ENOENT && r != -ENOTSOCK && r != -EPROTOTYPE)
+	if (r != -ECONNREFUSED && r != -ENOENT && r != -ENOTSOCK && r != -EPROTOTYPE &&
+		r != -EEXIST)
 		log_line(LOG_P_ERROR, "adopt=failed uid=%u error=\"%s\"", (unsigned int)agent->uid,
 			strerror(-r));
 	agents_lose(sv, agent);
@@ -352,13 +383,8 @@ static void take_closer(struct supervisor *sv, struct agent *agent, pid_t pid)
 
 	if (pidfd < 0)
 		return; /* it ends with its agent, or the agent asks for another one */
-	rdy__list_for_each (l, &sv->children.all) {
-		if (rdy__list_entry(l, struct child, link)->pid == pid) {
-			rdy__fd_close(pidfd);
-			return;
-		}
-	}
-	if (child_adopt(sv, CHILD_CLOSER, agent->uid, pid, pidfd, &agent->closer) < 0)
+	if (known(sv, pid) ||
+		child_adopt(sv, CHILD_CLOSER, agent->uid, pid, pidfd, &agent->closer) < 0)
 		rdy__fd_close(pidfd);
 	else
 		agent->closer->agent = agent;
@@ -428,6 +454,8 @@ static void done(struct supervisor *sv, struct agent *agent)
 	log_line(LOG_P_INFO, "agent=adopted uid=%u pid=%d sessions=%u", (unsigned int)agent->uid,
 		(int)agent->process->pid, agent->n_sessions);
 	agent->config_owed = true;
+	if (!agent->stored[0])
+		adopt_started(sv, agent);
 	channel_io_flush(sv, agent);
 	if (sv->stopping && !sv->leaving)
 		channel_io_end(sv, agent);

@@ -43,7 +43,7 @@ bool adopt_pending(const struct supervisor *sv);
 int64_t adopt_grace_ns(const struct supervisor *sv);
 /* The socket of an agent that is about to start; *ret -1 if it needs none. Returns 0 or -errno. */
 int adopt_listener(struct supervisor *sv, struct agent *agent, int *ret);
-/* It runs: its channel into the store, if there is one. */
+/* It runs, or has come back another way: its channel goes into the store, if there is one. */
 void adopt_started(struct supervisor *sv, struct agent *agent);
 /* It is gone: its file, its place in the store. */
 void adopt_forget(struct supervisor *sv, struct agent *agent);
