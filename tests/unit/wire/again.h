@@ -15,6 +15,7 @@ static inline void again_record(const struct wire_frame *f, uint32_t i, uint8_t 
 		struct wire_register reg;
 		struct wire_modify modify;
 		struct wire_rearm rearm;
+		struct wire_set_deadline deadline;
 		struct wire_result result;
 		struct wire_event event;
 		struct wire_error_record error;
@@ -41,6 +42,10 @@ static inline void again_record(const struct wire_frame *f, uint32_t i, uint8_t 
 	case WIRE_REARM:
 		wire_get_rearm(f, i, &u.rearm);
 		wire_put_rearm(out, i, &u.rearm);
+		break;
+	case WIRE_SET_DEADLINE:
+		wire_get_set_deadline(f, i, &u.deadline);
+		wire_put_set_deadline(out, i, &u.deadline);
 		break;
 	case WIRE_DEREGISTER:
 		wire_put_deregister(out, i, wire_get_deregister(f, i));

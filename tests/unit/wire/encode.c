@@ -52,6 +52,7 @@ START_TEST(requests)
 		struct wire_register reg[RECORDS], reg_got;
 		struct wire_modify mod[RECORDS], mod_got;
 		struct wire_rearm rearm[RECORDS], rearm_got;
+		struct wire_set_deadline dead[RECORDS], dead_got;
 		uint64_t id[RECORDS];
 		struct wire_frame f;
 
@@ -90,6 +91,17 @@ START_TEST(requests)
 			wire_get_rearm(&f, i, &rearm_got);
 			ck_assert(rearm_got.id == rearm[i].id && rearm_got.seq == rearm[i].seq);
 		}
+		memset(buf, (int)any(), sizeof(buf));
+		for (uint32_t i = 0; i < RECORDS; i++) {
+			dead[i] = (struct wire_set_deadline){any(), any(), any()};
+			wire_put_set_deadline(buf, i, &dead[i]);
+		}
+		decoded(WIRE_SET_DEADLINE, RECORDS, &f);
+		for (uint32_t i = 0; i < RECORDS; i++) {
+			wire_get_set_deadline(&f, i, &dead_got);
+			ck_assert(dead_got.id == dead[i].id && dead_got.at_ns == dead[i].at_ns &&
+				  dead_got.idle_ns == dead[i].idle_ns);
+		}
 		for (uint32_t i = 0; i < RECORDS; i++)
 			wire_put_deregister(buf, i, id[i] = any());
 		decoded(WIRE_DEREGISTER, RECORDS, &f);
@@ -102,7 +114,7 @@ END_TEST
 START_TEST(replies)
 {
 	static const enum wire_type with_results[] = {
-		WIRE_REGISTERED, WIRE_MODIFIED, WIRE_DEREGISTERED};
+		WIRE_REGISTERED, WIRE_MODIFIED, WIRE_DEREGISTERED, WIRE_DEADLINE_SET};
 
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct wire_result result[RECORDS], result_got;
@@ -114,7 +126,7 @@ START_TEST(replies)
 			result[i] = (struct wire_result){any(), (uint32_t)any(), (uint32_t)any()};
 			wire_put_result(buf, i, &result[i]);
 		}
-		decoded(with_results[round % 3], RECORDS, &f);
+		decoded(with_results[round % 4], RECORDS, &f);
 		for (uint32_t i = 0; i < RECORDS; i++) {
 			wire_get_result(&f, i, &result_got);
 			ck_assert(result_got.id == result[i].id &&

@@ -142,7 +142,7 @@ START_TEST(limits)
 		if (bytes == 0)
 			continue;
 		ck_assert_uint_eq(bytes % 8, 0);
-		ck_assert_uint_le(type, WIRE_ERROR);
+		ck_assert_uint_le(type, WIRE_DEADLINE_SET);
 	}
 }
 END_TEST

@@ -18,6 +18,7 @@ static const struct {
 	{WIRE_REARM, "REARM"},
 	{WIRE_DEREGISTER, "DEREGISTER"},
 	{WIRE_PING, "PING"},
+	{WIRE_SET_DEADLINE, "SET_DEADLINE"},
 	{WIRE_WELCOME, "WELCOME"},
 	{WIRE_REGISTERED, "REGISTERED"},
 	{WIRE_MODIFIED, "MODIFIED"},
@@ -25,6 +26,7 @@ static const struct {
 	{WIRE_DEREGISTERED, "DEREGISTERED"},
 	{WIRE_PONG, "PONG"},
 	{WIRE_ERROR, "ERROR"},
+	{WIRE_DEADLINE_SET, "DEADLINE_SET"},
 };
 #define N_TYPES (sizeof(types) / sizeof(types[0]))
 
@@ -48,6 +50,7 @@ static void say_request(char *line, size_t room, const struct wire_frame *f, uin
 	struct wire_register reg;
 	struct wire_modify modify;
 	struct wire_rearm rearm;
+	struct wire_set_deadline deadline;
 
 	switch (f->header.type) {
 	case WIRE_HELLO:
@@ -68,6 +71,11 @@ static void say_request(char *line, size_t room, const struct wire_frame *f, uin
 	case WIRE_REARM:
 		wire_get_rearm(f, i, &rearm);
 		snprintf(line, room, "id=0x%" PRIx64 " seq=%u", rearm.id, rearm.seq);
+		break;
+	case WIRE_SET_DEADLINE:
+		wire_get_set_deadline(f, i, &deadline);
+		snprintf(line, room, "id=0x%" PRIx64 " at=%" PRIu64 " idle=%" PRIu64, deadline.id,
+			deadline.at_ns, deadline.idle_ns);
 		break;
 	default:
 		snprintf(line, room, "id=0x%" PRIx64, wire_get_deregister(f, i));
