@@ -60,7 +60,8 @@ static inline size_t make_hello(uint8_t *buf)
 {
 	const struct wire_hello h = {.version_min = 1,
 		.version_max = 1,
-		.features = WIRE_FEATURE_ONESHOT | WIRE_FEATURE_EDGE,
+		.features = WIRE_FEATURE_ONESHOT | WIRE_FEATURE_EDGE | WIRE_FEATURE_LEVEL |
+			    WIRE_FEATURE_DEADLINE,
 		.name = "a test"};
 
 	wire_put_hello(buf, &h);
