@@ -27,11 +27,12 @@
 
 #define CHANNEL_MESSAGES 16u /* read per round */
 /*
- * Descriptors that come on top of a full message: what the channel brings (2), what vetting opens (1), the
- * rest is slack.
+ * Every reactor may be about to receive a full message, and to open one descriptor for vetting it; what the
+ * channel brings (2) comes on top, the rest is slack.
  */
-#define ROOM (RDY__FDS_MAX + 8u)
-#define RESERVE_MIN (ROOM + 56u)
+#define ROOM_REACTOR (RDY__FDS_MAX + 1u)
+#define ROOM_PROCESS 8u
+#define RESERVE_MORE 56u
 
 static int raise_limit(uint32_t *ret)
 {
@@ -51,8 +52,7 @@ static int raise_limit(uint32_t *ret)
 
 static void set_reserve(struct agent *a, uint32_t reserve)
 {
-	atomic_store_explicit(
-		&a->reserve, reserve > RESERVE_MIN ? reserve : RESERVE_MIN, memory_order_relaxed);
+	atomic_store_explicit(&a->reserve, reserve, memory_order_relaxed);
 }
 
 /* What is open now, before any client's descriptor, is in use for good. */
@@ -84,6 +84,7 @@ static int start_first(struct agent *a)
 		e = count_descriptors(&after);
 	a->reactor_descriptors = after - before;
 	a->n_reactors = 1;
+	atomic_store_explicit(&a->n_receivers, 1, memory_order_relaxed);
 	return e;
 }
 
@@ -177,14 +178,28 @@ void agent_hello(struct agent *a)
 	closer_idle_check(a);
 }
 
+static uint32_t room(const struct agent *a)
+{
+	return atomic_load_explicit(&a->n_receivers, memory_order_relaxed) * ROOM_REACTOR +
+	       ROOM_PROCESS;
+}
+
+/*
+ * Invariant: FD-4: there is room for one full message of each reactor before any of them receives. Why: they look
+ * at the same count at the same time, and what does not fit the kernel closes, which ends the session.
+ * Test: tests/hostile/accept.c/more_to_close_than_fits_in_flight
+ */
 bool agent_room(const struct agent *a)
 {
-	return quota_room(&a->descriptors, ROOM);
+	return quota_room(&a->descriptors, room(a));
 }
 
 bool agent_may_keep(const struct agent *a)
 {
-	return quota_room(&a->descriptors, atomic_load_explicit(&a->reserve, memory_order_relaxed));
+	uint32_t reserve = atomic_load_explicit(&a->reserve, memory_order_relaxed);
+	uint32_t least = room(a) + RESERVE_MORE;
+
+	return quota_room(&a->descriptors, reserve > least ? reserve : least);
 }
 
 void agent_fail(struct agent *a, const char *why)

@@ -69,6 +69,7 @@ struct agent {
 	struct quota registrations; /* the uid's */
 	struct quota descriptors;   /* our table: every open one is counted here exactly once */
 	_Atomic uint32_t reserve;   /* of that, what is kept free */
+	_Atomic uint32_t n_receivers; /* reactors that may receive: each needs room of its own */
 	_Atomic bool done;	    /* leave the loop */
 	_Atomic int status;	    /* exit status, != 0: something is wrong, leave by _exit() */
 	struct sockets sockets;	    /* of all sessions; has a lock */

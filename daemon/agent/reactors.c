@@ -74,12 +74,14 @@ static int start(struct agent *a)
 	if (a->n_reactors == 1)
 		grow_table(a);
 	quota_add(&a->descriptors, a->reactor_descriptors);
+	atomic_fetch_add_explicit(&a->n_receivers, 1, memory_order_relaxed);
 	e = reactor_init(r, a, a->n_reactors, &a->config);
 	if (e == 0)
 		e = start_thread(r);
 	if (e < 0) {
 		reactor_deinit(r);
 		free(r);
+		atomic_fetch_sub_explicit(&a->n_receivers, 1, memory_order_relaxed);
 		quota_release(&a->descriptors, a->reactor_descriptors);
 		return e;
 	}
