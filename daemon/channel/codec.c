@@ -47,7 +47,7 @@ static const struct rule rules[] = {
 	{CHANNEL_REFUSE, 1, sizeof(struct channel_session), 1, 1, false},
 	{CHANNEL_CLOSER, 1, 0, 1, 1, false},
 	{CHANNEL_END, 1, 0, 0, 0, false},
-	{CHANNEL_ADOPT, 2, sizeof(struct channel_adopt), 0, 0, false},
+	{CHANNEL_ADOPT, CHANNEL_ADOPT_SINCE, sizeof(struct channel_adopt), 0, 0, false},
 	{CHANNEL_QUERY, 2, sizeof(struct channel_query), 0, 0, false},
 	{CHANNEL_KICK, 2, sizeof(uint64_t), 0, 0, false},
 	{CHANNEL_CONTROL, 2, sizeof(struct channel_session), 1, 2, false},

@@ -110,6 +110,9 @@ int channel_io_adopt(struct supervisor *sv, struct agent *agent)
 		.u.adopt = {.epoch = sv->adoption.epoch},
 	};
 
+	/* Of which version it is, its SNAPSHOT says; until then the oldest that it may be. */
+	if (CHANNEL_VERSION_OLDEST >= CHANNEL_ADOPT_SINCE)
+		agent->version = CHANNEL_VERSION_OLDEST;
 	return send_message(agent, &m, NULL, 0);
 }
 

@@ -58,6 +58,12 @@ bool harness_old_kernel(void)
 }
 
 static uint32_t limit_nofile;
+static const char *program = READYD;
+
+void instance_program(const char *path)
+{
+	program = path ? path : READYD;
+}
 
 void instance_limit(uint32_t nofile)
 {
@@ -181,7 +187,7 @@ static void launch(struct instance *in)
 	snprintf(number, sizeof(number), "%d", ready[1]);
 	if (harness_old_kernel())
 		args[n++] = (char *)OLDKERNEL;
-	args[n++] = (char *)READYD;
+	args[n++] = (char *)program;
 	args[n++] = (char *)"--runtime-dir";
 	args[n++] = in->runtime;
 	args[n++] = (char *)"--ready-fd";

@@ -21,7 +21,8 @@
 #endif
 #define CHANNEL_VERSION_OLDEST (CHANNEL_VERSION - 1u)
 #define CHANNEL_CREDITS 64u
-#define CHANNEL_HAND_OVER_SINCE 2u /* version; an older agent cannot hand over */
+#define CHANNEL_ADOPT_SINCE 2u /* version */
+#define CHANNEL_HAND_OVER_SINCE 2u
 
 /* Descriptors that a started agent finds. */
 #define CHANNEL_FD_SUPERVISOR 3 /* this channel */
@@ -59,8 +60,8 @@ enum channel_type {
 	CHANNEL_CLOSER_GONE = 37,  /* the closer has ended, or speaks nonsense */
 	CHANNEL_SNAPSHOT =
 		38, /* answer of ADOPT: who it is; then n_sessions times SNAPSHOT_SESSION */
-	CHANNEL_SNAPSHOT_SESSION = 39,
-	CHANNEL_ROWS = 40, /* one page, the answer of QUERY */
+	CHANNEL_SNAPSHOT_SESSION = 39, /* in order of their numbers, each once */
+	CHANNEL_ROWS = 40,	       /* one page, the answer of QUERY */
 	CHANNEL_TAKEN_OVER =
 		41, /* u.count: sessions that came from the predecessor; it serves now */
 	CHANNEL_HANDED_OVER =
