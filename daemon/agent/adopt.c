@@ -85,6 +85,8 @@ static void void_all(struct agent *a)
 	struct adoption *o = &a->adoption;
 
 	outbox_void(a);
+	query_void(a);
+	pump_void(a);
 	free(rdy__steal(o->sessions));
 	o->sending = false;
 }

@@ -96,6 +96,8 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 
 	memset(a, 0, sizeof(*a));
 	rdy__list_init(&a->owed);
+	pumps_init(&a->pumps);
+	queries_init(&a->queries);
 	a->main_thread = pthread_self();
 	a->channel = take_channel;
 	a->link = LINK_SENDER_NULL;
@@ -159,6 +161,8 @@ void agent_deinit(struct agent *a)
 	park_open(a);
 	reactors_deinit(a);
 	free_mail(a);
+	queries_deinit(&a->queries);
+	pumps_deinit(&a->pumps);
 	park_deinit(&a->park);
 	adopt_deinit(a);
 	roster_deinit(&a->roster);
@@ -263,6 +267,9 @@ static void take_post(struct agent *a, const struct agent_message *m)
 	case AGENT_ENDED:
 		reactors_ended(a);
 		break;
+	case AGENT_QUERIED:
+		query_gathered(a, m->u.query);
+		break;
 	}
 }
 
@@ -346,6 +353,16 @@ static void take_config(struct agent *a, const struct channel_config *config)
 	closer_idle_check(a);
 }
 
+static void take_kick(struct agent *a, uint64_t session)
+{
+	if (pump_kick(a, session))
+		return;
+	/* A session that is half somewhere else cannot be ended; it stays here, or has gone. */
+	hand_over_cancel(a);
+	if (!a->taking)
+		reactors_kick(a, session);
+}
+
 static void take_channel_message(
 	struct agent *a, const struct channel_message *m, const int *fds, size_t n_fds)
 {
@@ -370,6 +387,21 @@ static void take_channel_message(
 		break;
 	case CHANNEL_END:
 		reactors_end(a);
+		break;
+	case CHANNEL_QUERY:
+		query_take(a, &m->u.query);
+		break;
+	case CHANNEL_KICK:
+		take_kick(a, m->u.session.session);
+		break;
+	case CHANNEL_CONTROL:
+		pump_take(a, &m->u.session, fds[0], n_fds > 1 ? fds[1] : -1);
+		break;
+	case CHANNEL_CONTROL_DATA:
+		pump_data(a, m);
+		break;
+	case CHANNEL_CONTROL_CREDIT:
+		pump_credit(a, &m->u.control);
 		break;
 	case CHANNEL_ADOPT:
 		adopt_take(a, &m->u.adopt);
@@ -424,9 +456,9 @@ void agent_read_channel(struct agent *a)
 	}
 }
 
-void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
+void agent_event(struct agent *a, uint64_t token, uint32_t ready)
 {
-	switch (kind) {
+	switch (token >> TOKEN_KIND_SHIFT) {
 	case TOKEN_CHANNEL:
 		if (ready & RDY_WRITABLE)
 			outbox_flush(a);
@@ -456,6 +488,9 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 	case TOKEN_GRACE_TIMER:
 		adopt_timer(a);
 		break;
+	case TOKEN_CONTROL:
+		pump_event(a, token, ready);
+		break;
 	default:
 		a->reactor.counters.surprises++;
 		break;
@@ -464,9 +499,11 @@ void agent_event(struct agent *a, uint32_t kind, uint32_t ready)
 
 void agent_round(struct agent *a, int64_t timeout_ns)
 {
-	reactor_round(&a->reactor, timeout_ns);
+	reactor_round(&a->reactor, pump_has_work(a) ? 0 : timeout_ns);
 	if (atomic_load_explicit(&a->done, memory_order_relaxed))
 		return;
+	query_work(a);
+	pump_work(a);
 	closer_flush(a);
 	if (a->leaving && (!link_sender_pending(&a->link) || a->closer_stuck))
 		atomic_store_explicit(&a->done, true, memory_order_relaxed);

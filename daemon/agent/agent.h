@@ -17,6 +17,8 @@
 #include "link/link.h"
 #include "mailbox.h"
 #include "park.h"
+#include "pump.h"
+#include "query.h"
 #include "quota.h"
 #include "reactor.h"
 #include "roster.h"
@@ -37,6 +39,7 @@ enum agent_message_type {
 	AGENT_MARK,	      /* u.mark: it is alive */
 	AGENT_PARKED,	      /* u.mark: it has stopped, see park.h */
 	AGENT_ENDED,	      /* END is done in this reactor */
+	AGENT_QUERIED,	      /* u.query: its rows are in */
 };
 
 struct agent_message {
@@ -44,6 +47,7 @@ struct agent_message {
 	uint32_t reactor; /* whose */
 	union {
 		uint64_t session, mark;
+		struct query_job *query;
 		struct {
 			uint64_t session;
 			int take_sock, take_pidfd;
@@ -57,24 +61,25 @@ struct agent_message {
 
 /* The channel's outgoing messages that wait because the supervisor is busy: a growing ring. */
 struct agent_outbox {
-	struct {
+	struct outbox_message {
 		uint64_t session;
-		uint32_t type;
+		uint32_t type, n_bytes;
+		uint8_t *bytes; /* the whole of it, encoded; NULL: type and session are */
 	} * messages;
 	uint32_t head, n, cap; /* cap: power of two */
 };
 
 struct agent {
 	/* any thread, atomic */
-	struct quota registrations; /* the uid's */
-	struct quota descriptors;   /* our table: every open one is counted here exactly once */
-	_Atomic uint32_t reserve;   /* of that, what is kept free */
+	struct quota registrations;   /* the uid's */
+	struct quota descriptors;     /* our table: every open one is counted here exactly once */
+	_Atomic uint32_t reserve;     /* of that, what is kept free */
 	_Atomic uint32_t n_receivers; /* reactors that may receive: each needs room of its own */
-	_Atomic bool done;	    /* leave the loop */
-	_Atomic int status;	    /* exit status, != 0: something is wrong, leave by _exit() */
-	struct sockets sockets;	    /* of all sessions; has a lock */
-	struct park park;	    /* where reactors stop; has a lock */
-	struct mailbox mailbox;	    /* from the other reactors to the main thread */
+	_Atomic bool done;	      /* leave the loop */
+	_Atomic int status;	      /* exit status, != 0: something is wrong, leave by _exit() */
+	struct sockets sockets;	      /* of all sessions; has a lock */
+	struct park park;	      /* where reactors stop; has a lock */
+	struct mailbox mailbox;	      /* from the other reactors to the main thread */
 	/* any thread, written only before the reactors start */
 	uint64_t cookie_seed;
 	struct vet vet;
@@ -95,6 +100,8 @@ struct agent {
 	bool leaving;		   /* ends when the closer has everything */
 	int channel;		   /* -1: see adoption */
 	struct agent_outbox outbox;
+	struct pumps pumps;
+	struct queries queries;
 	bool channel_blocked;
 	struct link_sender link;
 	bool link_watched;    /* the link's socket is registered */
@@ -131,7 +138,7 @@ void agent_round(struct agent *a, int64_t timeout_ns);
 void agent_post(struct agent *a, const struct agent_message *m);
 
 /* An event of reactor 0's poll that is the process's (CHANNEL, LINK, its timers, MAILBOX). Main thread. */
-void agent_event(struct agent *a, uint32_t kind, uint32_t ready);
+void agent_event(struct agent *a, uint64_t token, uint32_t ready);
 
 /* Read some messages of the channel, which may end and be -1 then. Main thread. */
 void agent_read_channel(struct agent *a);

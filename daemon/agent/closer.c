@@ -117,7 +117,7 @@ static void ask_to_end(struct agent *a)
 
 void closer_idle_check(struct agent *a)
 {
-	if (a->n_sessions || a->done || a->taking)
+	if (a->n_sessions || a->pumps.n || a->done || a->taking)
 		return;
 	/* What is in quarantine goes away with the process only: the sooner, the better. */
 	if (a->n_quarantined)
@@ -131,6 +131,6 @@ void closer_idle_check(struct agent *a)
 
 void closer_idle_timer(struct agent *a)
 {
-	if (!a->n_sessions)
+	if (!a->n_sessions && !a->pumps.n)
 		ask_to_end(a);
 }

@@ -223,6 +223,8 @@ void deliver_flush(struct session *s)
 {
 	struct reactor *r = s->reactor;
 
+	if (r->frozen)
+		return; /* session_fatal(): what waits goes with the session */
 	rdy__list_unlink(&s->output);
 	if (s->state >= SESSION_ENDING || s->blocked)
 		return;

@@ -18,6 +18,7 @@ static void unlist(struct session *s)
 {
 	rdy__list_unlink(&s->work);
 	rdy__list_unlink(&s->output);
+	s->starved = false;
 	if (rdy__list_linked(&s->hello)) {
 		rdy__list_unlink(&s->hello);
 		reactor_set_hello_timer(s->reactor);
@@ -145,6 +146,7 @@ bool session_end_slice(struct session *s, uint32_t *budget)
 	}
 	if (!drain(s) && s->all.head == REGISTRATION_NONE) {
 		rdy__list_append(&r->starved, &s->work);
+		s->starved = true;
 		return false;
 	}
 	if (s->all.head != REGISTRATION_NONE || !s->drained)

@@ -1,40 +1,56 @@
 /* SPDX-License-Identifier: MIT */
-/* See outbox.h. Nothing is lost: what does not fit waits, in order; bounded by twice the sessions. */
+/* See outbox.h. Nothing is lost: what does not fit waits, in order. */
 #include "outbox.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent.h"
 #include "base/fd.h"
 
 #define OUTBOX_FIRST 16u
+#define SMALL_BYTES 160u /* room for any message without data */
+
+static struct outbox_message *at(const struct agent_outbox *o, uint32_t i)
+{
+	return &o->messages[(o->head + i) & (o->cap - 1)];
+}
+
+static void drop_first(struct agent_outbox *o)
+{
+	free(rdy__steal(at(o, 0)->bytes));
+	o->head = (o->head + 1) & (o->cap - 1);
+	o->n--;
+}
 
 void outbox_deinit(struct agent_outbox *o)
 {
+	while (o->n)
+		drop_first(o);
 	free(o->messages);
 	*o = (struct agent_outbox){0};
 }
 
-static int keep(struct agent_outbox *o, uint32_t type, uint64_t session)
+/* Room for one more: the place after the last, all zero; NULL without memory. */
+static struct outbox_message *append(struct agent_outbox *o)
 {
 	if (o->n == o->cap) {
 		uint32_t cap = o->cap ? o->cap * 2 : OUTBOX_FIRST;
-		__typeof__(o->messages) m = calloc(cap, sizeof(*m));
+		struct outbox_message *m = calloc(cap, sizeof(*m));
 
 		if (!m)
-			return -ENOMEM;
+			return NULL;
 		for (uint32_t i = 0; i < o->n; i++)
-			m[i] = o->messages[(o->head + i) & (o->cap - 1)];
+			m[i] = *at(o, i);
 		free(o->messages);
 		o->messages = m;
 		o->cap = cap;
 		o->head = 0;
 	}
-	o->messages[(o->head + o->n) & (o->cap - 1)].type = type;
-	o->messages[(o->head + o->n) & (o->cap - 1)].session = session;
 	o->n++;
-	return 0;
+	*at(o, o->n - 1) = (struct outbox_message){0};
+	return at(o, o->n - 1);
 }
 
 static void watch(struct agent *a, bool blocked)
@@ -47,9 +63,35 @@ static void watch(struct agent *a, bool blocked)
 		agent_fail(a, "the channel cannot be watched");
 }
 
+bool outbox_is_free(const struct agent *a)
+{
+	return !a->channel_blocked && a->outbox.n == 0;
+}
+
 void outbox_void(struct agent *a)
 {
-	a->outbox.n = 0;
+	while (a->outbox.n)
+		drop_first(&a->outbox);
+}
+
+/* Returns false when it has to wait. Without anybody there it counts as sent: reading finds that. */
+static bool put(struct agent *a, const uint8_t *bytes, size_t n_bytes)
+{
+	int e = rdy__send_fds(a->channel, bytes, n_bytes, NULL, 0);
+
+	/* A page may need more memory in one piece than the kernel has at the moment. */
+	return e != -EAGAIN && e != -EINTR && e != -ENOBUFS && e != -ENOMEM;
+}
+
+static bool put_item(struct agent *a, const struct outbox_message *item)
+{
+	const struct channel_message m = {
+		.type = item->type, .u.session = {.session = item->session}};
+	uint8_t buf[SMALL_BYTES];
+
+	if (item->bytes)
+		return put(a, item->bytes, item->n_bytes);
+	return put(a, buf, channel_encode(buf, &m));
 }
 
 void outbox_flush(struct agent *a)
@@ -63,32 +105,52 @@ void outbox_flush(struct agent *a)
 		return;
 	}
 	while (o->n) {
-		uint8_t buf[CHANNEL_BYTES_MAX];
-		const struct channel_message m = {
-			.type = o->messages[o->head].type,
-			.u.session = {.session = o->messages[o->head].session},
-		};
-		int e = rdy__send_fds(a->channel, buf, channel_encode(buf, &m), NULL, 0);
-
-		if (e == -EAGAIN || e == -EINTR) {
+		if (!put_item(a, at(o, 0))) {
 			watch(a, true);
 			return;
 		}
-		/* Gone: reading finds that and ends the process. */
-		o->head = (o->head + 1) & (o->cap - 1);
-		o->n--;
+		drop_first(o);
 	}
 	watch(a, false);
 }
 
 void outbox_say(struct agent *a, uint32_t type, uint64_t session)
 {
+	struct outbox_message *item;
+
 	if (!adopt_heard(a))
 		return;
-	if (keep(&a->outbox, type, session) < 0) {
+	item = append(&a->outbox);
+	if (!item) {
 		agent_fail(a, "out of memory");
 		return;
 	}
+	item->type = type;
+	item->session = session;
+	if (!a->channel_blocked)
+		outbox_flush(a);
+}
+
+void outbox_send(struct agent *a, const struct channel_message *m)
+{
+	static uint8_t buf[CHANNEL_BYTES_MAX]; /* the main thread's */
+	struct outbox_message *item;
+	size_t n_bytes;
+
+	if (!adopt_heard(a))
+		return;
+	n_bytes = channel_encode(buf, m);
+	if (outbox_is_free(a) && !a->adoption.sending && put(a, buf, n_bytes))
+		return;
+	item = append(&a->outbox);
+	if (item)
+		item->bytes = malloc(n_bytes);
+	if (!item || !item->bytes) {
+		agent_fail(a, "out of memory");
+		return;
+	}
+	memcpy(item->bytes, buf, n_bytes);
+	item->n_bytes = (uint32_t)n_bytes;
 	if (!a->channel_blocked)
 		outbox_flush(a);
 }

@@ -44,6 +44,16 @@ void park_ask(struct agent *a)
 			agent_fail(a, "out of memory");
 }
 
+bool park_is_asked(const struct agent *a)
+{
+	return a->park.shut; /* only this thread writes it */
+}
+
+bool park_is_full(const struct agent *a)
+{
+	return a->park.shut && a->park.n_missing == 0;
+}
+
 static bool is_shut(struct park *p, uint64_t round)
 {
 	return p->shut && p->round == round;

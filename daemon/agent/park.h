@@ -31,6 +31,10 @@ void park_ask(struct agent *a);
 /* A reactor, at the end of a round: it was asked. Returns when the park is opened. */
 void park_enter(struct reactor *r);
 
+/* The main thread: are they asked; and are all of them in, so that what they have is ours? */
+bool park_is_asked(const struct agent *a);
+bool park_is_full(const struct agent *a);
+
 /* One more is in. */
 void park_arrived(struct agent *a, uint64_t round);
 

@@ -15,7 +15,9 @@
 #include "agent.h"
 #include "base/clock.h"
 #include "deliver.h"
+#include "freeze.h"
 #include "park.h"
+#include "query.h"
 #include "session.h"
 
 /* On its way through a mailbox. */
@@ -42,6 +44,7 @@ int reactor_init(
 	r->agent = agent;
 	r->index = index;
 	r->config = *config;
+	r->frozen = config->flags & CHANNEL_FROZEN;
 	r->registrations = REGISTRATIONS_NULL;
 	rdy__list_init(&r->input);
 	rdy__list_init(&r->output);
@@ -134,6 +137,20 @@ static void take_end(struct reactor *r)
 	agent_post(r->agent, &(struct agent_message){.type = AGENT_ENDED, .reactor = r->index});
 }
 
+static void take_query(struct reactor *r, struct query_job *job)
+{
+	query_gather(r, job);
+	agent_post(r->agent, &(struct agent_message){
+				     .type = AGENT_QUERIED, .reactor = r->index, .u.query = job});
+}
+
+static void take_kick(struct reactor *r, uint64_t number)
+{
+	for (uint32_t i = 0; i < r->n_slots; i++)
+		if (r->sessions[i] && r->sessions[i]->number == number)
+			session_fatal(r->sessions[i], 0, WIRE_E_KICKED, 0);
+}
+
 static void take_message(struct reactor *r, const struct reactor_message *m)
 {
 	switch (m->type) {
@@ -142,6 +159,7 @@ static void take_message(struct reactor *r, const struct reactor_message *m)
 		break;
 	case REACTOR_CONFIG:
 		r->config = m->u.config;
+		freeze_set(r, r->config.flags & CHANNEL_FROZEN);
 		flood_configure(r, &r->config);
 		break;
 	case REACTOR_MARK:
@@ -157,6 +175,12 @@ static void take_message(struct reactor *r, const struct reactor_message *m)
 		break;
 	case REACTOR_STOP:
 		r->stopped = true;
+		break;
+	case REACTOR_QUERY:
+		take_query(r, m->u.query);
+		break;
+	case REACTOR_KICK:
+		take_kick(r, m->u.kick);
 		break;
 	}
 }
@@ -205,6 +229,8 @@ static void hello_timeout(struct reactor *r)
 {
 	int64_t now_ns = rdy__now_ns();
 
+	if (r->frozen)
+		return; /* HELLO may be there: thawing gives the time again */
 	while (!rdy__list_empty(&r->hello)) {
 		struct session *s = rdy__list_entry(r->hello.next, struct session, hello);
 
@@ -291,7 +317,7 @@ static void dispatch(struct reactor *r, const struct rdy_event *e)
 		}
 		__attribute__((fallthrough));
 	default:
-		agent_event(r->agent, kind, e->ready);
+		agent_event(r->agent, e->token, e->ready);
 		break;
 	}
 }
@@ -349,6 +375,7 @@ static void feed(struct reactor *r)
 	while ((node = rdy__list_pop(&r->starved))) {
 		struct session *s = rdy__list_entry(node, struct session, work);
 
+		s->starved = false;
 		rdy__list_append(s->state >= SESSION_ENDING ? &r->ending : &r->input, &s->work);
 	}
 }
@@ -367,12 +394,17 @@ void reactor_give_up(struct reactor *r)
 static bool has_work(struct reactor *r)
 {
 	feed(r);
-	return !rdy__list_empty(&r->input) || !rdy__list_empty(&r->output) ||
-	       !rdy__list_empty(&r->ending);
+	if (!rdy__list_empty(&r->ending))
+		return true;
+	return !r->frozen && (!rdy__list_empty(&r->input) || !rdy__list_empty(&r->output));
 }
 
 static void work(struct reactor *r)
 {
+	if (r->frozen) {
+		end_all(r);
+		return;
+	}
 	deliver_all(r);
 	read_all(r);
 	end_all(r);

@@ -22,6 +22,7 @@
 #include "wire/wire.h"
 
 struct agent;
+struct query_job;
 struct session;
 
 /*
@@ -40,6 +41,7 @@ enum token_kind {
 	TOKEN_MAILBOX = 8,	  /* reactor 0: the process's; any other: its own */
 	TOKEN_DEADLINE_TIMER = 9, /* a registration's index and generation */
 	TOKEN_FLOOD_TIMER = 10,
+	TOKEN_CONTROL = 11,	/* the process's: a control connection, index = its slot */
 	TOKEN_HANDOVER = 12,	/* the process's: the link to predecessor or successor, a timer */
 	TOKEN_ADOPT = 13,	/* the process's: a listening socket */
 	TOKEN_GRACE_TIMER = 14, /* the process's */
@@ -58,6 +60,8 @@ enum reactor_message_type {
 	REACTOR_PARK,	 /* u.park: stop, see park.h */
 	REACTOR_END,	 /* every session is told SHUTTING_DOWN; then the process exits */
 	REACTOR_STOP,	 /* leave the loop, and say nothing */
+	REACTOR_QUERY,	 /* u.query: add rows; comes back as AGENT_QUERIED */
+	REACTOR_KICK,	 /* u.kick: end this session, if it is here */
 };
 
 struct reactor_message {
@@ -68,7 +72,8 @@ struct reactor_message {
 			int take_sock, take_pidfd; /* pidfd may be -1 */
 		} session;
 		struct channel_config config;
-		uint64_t mark, park;
+		uint64_t mark, park, kick;
+		struct query_job *query;
 	} u;
 };
 
@@ -96,6 +101,7 @@ struct reactor {
 	bool stopped;
 	uint64_t park_round; /* asked to park; 0 = no */
 	bool parked;	     /* reactor 0: its sessions are left alone */
+	bool frozen;	     /* sessions are neither read nor written, see freeze.h */
 	struct agent *agent;
 	struct rdy_poll *poll;
 	struct rdy_events *events;

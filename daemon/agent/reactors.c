@@ -186,6 +186,27 @@ static void ask_all(struct agent *a)
 	}
 }
 
+static bool owe(struct agent *a, uint64_t session, bool has_owner)
+{
+	struct owed *o = calloc(1, sizeof(*o));
+
+	if (!o) {
+		agent_fail(a, "out of memory");
+		return false;
+	}
+	o->session = session;
+	o->mark = a->mark + 1;
+	o->has_owner = has_owner;
+	rdy__list_append(&a->owed, &o->link);
+	return true;
+}
+
+void reactors_owe(struct agent *a, uint64_t session)
+{
+	if (owe(a, session, true))
+		ask_all(a);
+}
+
 void reactors_give(struct agent *a, struct reactor *r, const struct channel_session *info,
 	int take_sock, int take_pidfd)
 {
@@ -193,15 +214,9 @@ void reactors_give(struct agent *a, struct reactor *r, const struct channel_sess
 		.type = REACTOR_SESSION,
 		.u.session = {.info = *info, .take_sock = take_sock, .take_pidfd = take_pidfd},
 	};
-	struct owed *o = calloc(1, sizeof(*o));
 
-	if (!o) {
-		agent_fail(a, "out of memory");
+	if (!owe(a, info->session, false))
 		return;
-	}
-	o->session = info->session;
-	o->mark = a->mark + 1;
-	rdy__list_append(&a->owed, &o->link);
 	r->n_given++;
 	if (reactor_post(r, &m) < 0)
 		agent_fail(a, "out of memory");
@@ -210,9 +225,14 @@ void reactors_give(struct agent *a, struct reactor *r, const struct channel_sess
 
 void reactors_session_end(struct agent *a, uint32_t reactor, uint64_t session)
 {
+	reactors_at(a, reactor)->n_given--;
+	reactors_control_end(a, session);
+}
+
+void reactors_control_end(struct agent *a, uint64_t session)
+{
 	struct owed *o = find(a, session);
 
-	reactors_at(a, reactor)->n_given--;
 	if (o) {
 		/* The marks of others do not matter any more; the order of these two does. */
 		outbox_say(a, CHANNEL_TAKEN, session);
@@ -220,6 +240,16 @@ void reactors_session_end(struct agent *a, uint32_t reactor, uint64_t session)
 		free(o);
 	}
 	outbox_say(a, CHANNEL_SESSION_END, session);
+}
+
+void reactors_kick(struct agent *a, uint64_t session)
+{
+	for (uint32_t i = 0; i < a->n_reactors; i++) {
+		struct reactor_message m = {.type = REACTOR_KICK, .u.kick = session};
+
+		if (reactor_post(reactors_at(a, i), &m) < 0)
+			agent_fail(a, "out of memory");
+	}
 }
 
 void reactors_void(struct agent *a)
@@ -276,7 +306,7 @@ void reactors_feed(struct agent *a)
 
 bool reactors_stuck(struct agent *a)
 {
-	bool starving = false;
+	bool starving = a->pumps.starving;
 
 	for (uint32_t i = 0; i < a->n_reactors; i++)
 		starving |=

@@ -41,6 +41,13 @@ void reactors_taken(struct agent *a, uint64_t session);
 void reactors_mark(struct agent *a, uint32_t reactor, uint64_t mark);
 void reactors_session_end(struct agent *a, uint32_t reactor, uint64_t session);
 
+/* The same for a control connection, which has its owner already. */
+void reactors_owe(struct agent *a, uint64_t session);
+void reactors_control_end(struct agent *a, uint64_t session);
+
+/* Whichever has this session ends it. */
+void reactors_kick(struct agent *a, uint64_t session);
+
 /* TAKEN messages that wait are of no use any more: there is a new supervisor. */
 void reactors_void(struct agent *a);
 

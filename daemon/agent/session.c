@@ -308,6 +308,7 @@ void session_read(struct session *s)
 			return;
 		if (!agent_room(r->agent)) {
 			rdy__list_append(&r->starved, &s->work);
+			s->starved = true;
 			return;
 		}
 		if (graveyard_reserve(&r->graveyard, RDY__FDS_MAX) < 0) {

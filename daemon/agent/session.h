@@ -56,6 +56,7 @@ struct session {
 	enum session_state state;
 	bool readable; /* the socket may have something; cleared by EAGAIN */
 	bool blocked;  /* the socket is full; WRITABLE is watched */
+	bool starved;  /* in reactor.starved */
 	bool drained;  /* ENDING: nothing is left in the socket */
 	bool silent;   /* emulated edges: an event came, the poll is silent until session_watch() */
 	uint8_t watched; /* interest in the poll */
