@@ -399,7 +399,7 @@ static bool lie(const struct agent *agent, const char *what)
 /*
  * Invariant: ADOPT-1: which process an agent is, the kernel says (the sender of the SNAPSHOT), never the agent.
  * Why: it is killed by that number, and a compromised one would have us kill another uid's.
- * Test: tests/unit/supervisor/adopt.c/lies
+ * Test: tests/unit/supervisor/adopt_lies.c/lies
  */
 static bool take_snapshot(struct supervisor *sv, struct agent *agent,
 	const struct channel_message *m, const struct rdy__received *got)

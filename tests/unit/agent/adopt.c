@@ -154,7 +154,7 @@ START_TEST(serves_on)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), a, b;
 	struct wire_event e;
-	struct answer ans;
+	struct answer reply;
 
 	start(60 * RDY__NS_PER_S);
 	a = rig_open();
@@ -162,13 +162,13 @@ START_TEST(serves_on)
 	go();
 	do_register(a, fd, 5, WIRE_EDGE, 0);
 	ck_assert_int_eq(eventfd_write(fd, 1), 0);
-	expect_type(a, WIRE_EVENTS, &ans);
-	wire_get_event(&ans.f, 0, &e);
+	expect_type(a, WIRE_EVENTS, &reply);
+	wire_get_event(&reply.f, 0, &e);
 	ck_assert_uint_eq(e.cookie, 5);
 	nothing_but_pong(b);
 	adopted(EPOCH, (const uint64_t[]){1, 2}, 2);
 	ck_assert_int_eq(eventfd_write(fd, 1), 0);
-	expect_type(a, WIRE_EVENTS, &ans);
+	expect_type(a, WIRE_EVENTS, &reply);
 	/* And it is served as the one before. */
 	leave(a);
 	leave(b);
