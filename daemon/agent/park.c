@@ -3,7 +3,9 @@
 #include "park.h"
 
 #include "agent.h"
+#include "deadline.h"
 #include "deliver.h"
+#include "flood.h"
 #include "hand_over.h"
 #include "reactors.h"
 #include "session.h"
@@ -118,11 +120,15 @@ static void watch_again(struct reactor *r)
 				session_end(s);
 				break;
 			}
+			/* Looks at the time, and is set again. */
+			deadline_fire(s, k);
 			k = reg->next;
 		}
 		session_watch_again(s);
 	}
 	reactor_set_hello_timer(r);
+	if (r->flood.n_paused)
+		flood_look(r);
 }
 
 void park_open(struct agent *a)

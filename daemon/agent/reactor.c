@@ -279,13 +279,19 @@ static void deadline_event(struct reactor *r, uint64_t token)
 		deadline_fire(r->sessions[reg->owner], index);
 }
 
+static bool is_of_sessions(uint32_t kind)
+{
+	return kind <= TOKEN_HELLO_TIMER || kind == TOKEN_DEADLINE_TIMER ||
+	       kind == TOKEN_FLOOD_TIMER;
+}
+
 static void dispatch(struct reactor *r, const struct rdy_event *e)
 {
 	uint32_t kind = (uint32_t)(e->token >> TOKEN_KIND_SHIFT);
 	struct session *s;
 
 	/* Reported again by park_open(). */
-	if (r->parked && kind <= TOKEN_HELLO_TIMER)
+	if (r->parked && is_of_sessions(kind))
 		return;
 	switch (kind) {
 	case TOKEN_REGISTRATION:
