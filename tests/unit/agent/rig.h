@@ -98,15 +98,20 @@ static inline void rig_pair(int sv[2])
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sv), 0);
 }
 
+/* Another agent in this process, turned too; NULL = none. */
+static struct agent *rig_other;
+
 static void rig_turn(void)
 {
-	agent_round(&rig.agent, 5 * RDY__NS_PER_MS);
+	agent_round(&rig.agent, rig_other ? RDY__NS_PER_MS : 5 * RDY__NS_PER_MS);
+	if (rig_other)
+		agent_round(rig_other, RDY__NS_PER_MS);
 }
 
-/* The next message of the channel. */
+/* The next message of the channel; its data is good until the one after it. */
 static inline struct channel_message rig_hear(void)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	static uint8_t buf[CHANNEL_BYTES_MAX];
 	int fds[RDY__FDS_MAX];
 	struct rdy__received got;
 	struct channel_message m;
@@ -131,7 +136,7 @@ static inline void rig_expect(uint32_t type)
 
 static inline void rig_send(const struct channel_message *m, const int *fds, size_t n_fds)
 {
-	uint8_t buf[sizeof(struct channel_message)];
+	static uint8_t buf[CHANNEL_BYTES_MAX];
 
 	ck_assert_int_eq(rdy__send_fds(rig.channel, buf, channel_encode(buf, m), fds, n_fds), 0);
 }
@@ -159,13 +164,15 @@ static inline void rig_settle(uint32_t n_quarantined)
 	uint32_t more = (rig.agent.n_reactors - 1) * rig.agent.reactor_descriptors + n_quarantined;
 
 	for (int i = 0; i < RIG_ROUNDS; i++) {
-		if (rig.agent.n_sessions == 0 && rig.agent.outbox.n == 0 &&
+		if (rig.agent.n_sessions == 0 && rig.agent.pumps.n == 0 &&
+			rig.agent.outbox.n == 0 &&
 			link_sender_pending(&rig.agent.link) == 0 &&
 			atomic_load(&rig.agent.descriptors.used) == rig.used + more)
 			break;
 		rig_turn();
 	}
 	ck_assert_uint_eq(rig.agent.n_sessions, 0);
+	ck_assert_uint_eq(rig.agent.pumps.n, 0);
 	ck_assert_uint_eq(rig.agent.reactor.registrations.n_used, 0);
 	ck_assert_uint_eq(atomic_load(&rig.agent.registrations.used), 0);
 	ck_assert_uint_eq(rig.agent.n_quarantined, n_quarantined);
