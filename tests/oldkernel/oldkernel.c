@@ -12,6 +12,7 @@
 #include <seccomp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -88,6 +89,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "oldkernel: it is still there: %s\n", found);
 		return 125;
 	}
+	/* For tests that want to know; readyd itself does not look. */
+	setenv("READYD_TEST_OLD_KERNEL", "1", 1);
 	execvp(argv[1], argv + 1);
 	fprintf(stderr, "oldkernel: %s: %s\n", argv[1], strerror(errno));
 	return 127;
