@@ -192,6 +192,8 @@ static void delivered(struct session *s, uint32_t n, uint32_t taken)
 
 	s->reactor->counters.frames++;
 	s->reactor->counters.events += n;
+	s->n_events += n;
+	s->ready.n -= taken;
 	for (uint32_t i = s->ready.head; taken--;) {
 		struct registration *reg = registrations_at(all, i);
 		uint32_t next = reg->ready_next;

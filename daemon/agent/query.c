@@ -67,7 +67,10 @@ static bool next(struct query_job *job)
 /* Go on until the job is posted, deferred, or answered (and gone). */
 static void go(struct agent *a, struct query_job *job)
 {
-	job->deferred = false;
+	/* Whoever asks and does not read gets no page before he has read. */
+	job->deferred = !outbox_is_free(a);
+	if (job->deferred)
+		return;
 	while (job->reactor < a->n_reactors && !job->is_void) {
 		struct reactor *r = reactors_at(a, job->reactor);
 		struct reactor_message m = {.type = REACTOR_QUERY, .u.query = job};

@@ -30,7 +30,7 @@ struct query_job {
 	uint32_t reactor, slot; /* where it goes on */
 	uint32_t n_rows;
 	bool done_here; /* the reactor has no more */
-	bool deferred;	/* waits for the reactors to be parked, or to go on */
+	bool deferred;	/* waits for the channel, or for the reactors to be parked or to go on */
 	bool is_void;	/* nobody wants the answer any more */
 	uint8_t rows[];
 };

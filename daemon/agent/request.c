@@ -142,7 +142,6 @@ static enum wire_error register_one(struct session *s, const struct wire_registe
 		quota_release(&r->agent->registrations, 1);
 		return e;
 	}
-	registrations_at(&r->registrations, index)->kind = (uint8_t)v->kind;
 	ret->id = registration_id(&r->registrations, index);
 	return WIRE_OK;
 }
