@@ -138,6 +138,7 @@ int rdy_client_new(const struct rdy_client_options *options, int64_t timeout_ns,
 	c->random = (uint32_t)now ^ (uint32_t)getpid() << 16;
 	c->random |= !c->random; /* 0 would stay 0 */
 	rdy__list_init(&c->ready);
+	rdy__list_init(&c->deadlines);
 	for (int i = 0; i < RDY__N_WANTS; i++)
 		rdy__list_init(&c->queue[i]);
 	rdy__regs_init(&c->regs);
@@ -174,7 +175,7 @@ struct rdy_client *rdy_client_free(struct rdy_client *c)
 static bool settings_ok(uint32_t interest, uint32_t mode)
 {
 	return interest && !(interest & ~RDY_INTERESTS) &&
-	       (mode == RDY_EDGE || mode == RDY_ONESHOT);
+	       (mode == RDY_EDGE || mode == RDY_LEVEL || mode == RDY_ONESHOT);
 }
 
 int rdy_client_register(struct rdy_client *c, int fd, uint64_t token, uint32_t interest,
@@ -265,8 +266,36 @@ int rdy_client_rearm(struct rdy_client *c, uint64_t handle)
 	return 0;
 }
 
+int rdy_client_set_deadline(struct rdy_client *c, uint64_t handle, int64_t at_ns, int64_t idle_ns)
+{
+	struct rdy__reg *reg;
+
+	if (!rdy__guard_ok(&c->guard))
+		return -ECHILD;
+	if (at_ns < 0 || idle_ns < 0)
+		return -EINVAL;
+	reg = find(c, handle);
+	if (!reg)
+		return -ENOENT;
+	if (c->conn == RDY__CONN_DEAD)
+		return -ENOTCONN;
+	if (!(c->features & WIRE_FEATURE_DEADLINE))
+		return -ENOTSUP;
+	/* Ended: its last event waits to be taken and says so. */
+	if (reg->state == RDY__REG_ENDED)
+		return 0;
+	reg->at_ns = at_ns;
+	/* The protocol's longest, 146 years. */
+	reg->idle_ns =
+		(uint64_t)idle_ns < WIRE_DEADLINE_MAX_NS ? idle_ns : (int64_t)WIRE_DEADLINE_MAX_NS;
+	rdy__client_want_deadline(c, reg);
+	rdy__client_poller_update(c, false);
+	return 0;
+}
+
 void rdy__client_bury(struct rdy_client *c, struct rdy__reg *reg)
 {
+	rdy__client_drop_deadline(c, reg);
 	rdy__regs_forget_fd(&c->regs, reg);
 	if (reg->want == RDY__WANT_DEREGISTER)
 		reg->state = RDY__REG_LEAVING;

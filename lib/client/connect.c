@@ -69,7 +69,8 @@ static int say_hello(struct rdy_client *c)
 	struct wire_hello hello = {
 		.version_min = WIRE_VERSION_MIN,
 		.version_max = WIRE_VERSION_MAX,
-		.features = WIRE_FEATURE_EDGE | WIRE_FEATURE_ONESHOT,
+		.features = WIRE_FEATURE_EDGE | WIRE_FEATURE_ONESHOT | WIRE_FEATURE_LEVEL |
+			    WIRE_FEATURE_DEADLINE,
 	};
 	uint8_t frame[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
 	int r;
@@ -130,6 +131,7 @@ static int welcomed(struct rdy_client *c, const struct wire_frame *f)
 	if (c->batch_max > WIRE_BATCH_MAX)
 		c->batch_max = WIRE_BATCH_MAX;
 	c->owed_max = w.unanswered_max < RDY__OWED_MAX ? w.unanswered_max : RDY__OWED_MAX;
+	c->features = w.features;
 	c->up_since_ns = rdy__now_ns();
 	c->conn = RDY__CONN_UP;
 	return 0;
@@ -190,12 +192,14 @@ static void requeue(struct rdy_client *c)
 		if (reg->state == RDY__REG_FREE || reg->state == RDY__REG_QUEUED)
 			continue;
 		rdy__client_want_nothing(c, reg);
+		rdy__client_drop_deadline(c, reg);
 		reg->id = 0;
 		reg->seq = 0;
 		if (reg->state == RDY__REG_LEAVING) {
 			rdy__regs_release(&c->regs, reg);
 		} else if (reg->state != RDY__REG_ENDED) {
 			/* What is queued for it is in the record by now: interest, mode, disarmed. */
+			reg->disarmed &= reg->mode == RDY_ONESHOT;
 			reg->state = RDY__REG_QUEUED;
 			rdy__client_want(c, reg, RDY__WANT_REGISTER);
 		}

@@ -54,9 +54,9 @@ struct rdy_client {
 	struct rdy__guard guard;
 	enum rdy__conn conn;
 	int sock;	  /* -1: none. Blocking; MSG_DONTWAIT where wanted */
-	uint32_t n_ready; /* length of ready */
+	uint32_t n_ready; /* events in ready; a registration may have two */
 	uint32_t n_notices;
-	uint32_t n_queued; /* sum of queue[] */
+	uint32_t n_queued; /* sum of queue[] and deadlines */
 	uint32_t n_owed;
 
 	bool send_blocked; /* the socket is full: POLLOUT says when not */
@@ -70,12 +70,14 @@ struct rdy_client {
 
 	struct rdy__list ready; /* FIFO of registrations with an event */
 	struct rdy__list queue[RDY__N_WANTS];
+	struct rdy__list deadlines; /* of registrations whose id is known: to be sent */
 	struct rdy__regs regs;
 	struct rdy__owed owed[RDY__OWED_MAX];
 	struct rdy__notice notices[RDY__NOTICES_MAX];
 
 	uint32_t serial;    /* of the last frame sent */
 	uint32_t batch_max; /* records in a frame of ours */
+	uint64_t features;  /* of the last WELCOME */
 	uint32_t owed_max;
 	int64_t reply_by_ns; /* HELLO, or n_owed > 0: an answer must come until then */
 	int64_t retry_at_ns; /* DOWN: the next attempt */
@@ -132,6 +134,10 @@ void rdy__client_notify(struct rdy_client *c, uint32_t type, uint32_t error);
 void rdy__client_want(struct rdy_client *c, struct rdy__reg *reg, enum rdy__want want);
 /* Take the request back, if one is queued. */
 void rdy__client_want_nothing(struct rdy_client *c, struct rdy__reg *reg);
+/* The registration's deadlines have changed, or the broker does not know them. */
+void rdy__client_want_deadline(struct rdy_client *c, struct rdy__reg *reg);
+/* The broker need not be told any more. */
+void rdy__client_drop_deadline(struct rdy_client *c, struct rdy__reg *reg);
 /* True: rdy__client_flush() would send something. */
 bool rdy__client_can_send(const struct rdy_client *c);
 /* Send what can be sent without waiting. Returns 0 (whatever became of the connection) or -ENOMEM. */
@@ -156,7 +162,9 @@ bool rdy__client_first_reset(struct rdy_client *c);
 /* An event waits: merged into the one that waits already. type RDY_CLIENT_READY or FAILED. */
 void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, uint16_t bits,
 	uint8_t flags, uint32_t error);
-/* Withdraw the waiting event, if any. */
+/* A deadline has passed: WIRE_TIMEOUT_* bits, merged into those that wait. */
+void rdy__client_post_timeout(struct rdy_client *c, struct rdy__reg *reg, uint8_t over);
+/* Withdraw the waiting events, if any. */
 void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg);
 /* The registration has failed: the user will hear, its handle dies with that event. */
 void rdy__client_fail(struct rdy_client *c, struct rdy__reg *reg, uint32_t error);

@@ -18,7 +18,8 @@ void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, 
 	 * Why: memory is bounded by the number of registrations, however late the user takes them.
 	 * Test: tests/unit/client/events.c/events_merge */
 	if (!reg->type) {
-		rdy__list_append(&c->ready, &reg->ready);
+		if (!reg->timeouts)
+			rdy__list_append(&c->ready, &reg->ready);
 		c->n_ready++;
 	}
 	reg->type = type;
@@ -27,13 +28,23 @@ void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, 
 	reg->error = error;
 }
 
+void rdy__client_post_timeout(struct rdy_client *c, struct rdy__reg *reg, uint8_t over)
+{
+	if (!reg->timeouts) {
+		if (!reg->type)
+			rdy__list_append(&c->ready, &reg->ready);
+		c->n_ready++;
+	}
+	reg->timeouts |= over;
+}
+
 void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg)
 {
-	if (!reg->type)
+	if (!reg->type && !reg->timeouts)
 		return;
 	rdy__list_unlink(&reg->ready);
-	c->n_ready--;
-	reg->type = reg->event_flags = 0;
+	c->n_ready -= (uint32_t)(reg->type != 0) + (reg->timeouts != 0);
+	reg->type = reg->event_flags = reg->timeouts = 0;
 	reg->bits = 0;
 	reg->error = 0;
 }
@@ -41,9 +52,21 @@ void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg)
 void rdy__client_fail(struct rdy_client *c, struct rdy__reg *reg, uint32_t error)
 {
 	rdy__client_want_nothing(c, reg);
+	rdy__client_drop_deadline(c, reg);
 	rdy__client_withdraw(c, reg);
 	reg->state = RDY__REG_ENDED;
 	rdy__client_post(c, reg, RDY_CLIENT_FAILED, 0, RDY_CLIENT_ENDED, error);
+}
+
+static void apply_timeout(struct rdy_client *c, struct rdy__reg *reg, uint16_t over)
+{
+	over &= WIRE_TIMEOUT_AT | WIRE_TIMEOUT_IDLE;
+	if (!over)
+		return;
+	/* Not to be told again after a reconnect; one that was set meanwhile still waits to be sent. */
+	if (over & WIRE_TIMEOUT_AT && !rdy__list_linked(&reg->due))
+		reg->at_ns = 0;
+	rdy__client_post_timeout(c, reg, (uint8_t)over);
 }
 
 static void apply_event(struct rdy_client *c, const struct wire_event *e)
@@ -53,11 +76,20 @@ static void apply_event(struct rdy_client *c, const struct wire_event *e)
 
 	/* Of an ended or left registration, or of a type that a newer daemon sends. */
 	if (!reg || (reg->state != RDY__REG_LIVE && reg->state != RDY__REG_SENT) ||
-		(reg->id && reg->id != e->id) || e->type != WIRE_EVENT_READY)
+		(reg->id && reg->id != e->id))
+		return;
+	if (e->type == WIRE_EVENT_TIMEOUT) {
+		apply_timeout(c, reg, e->ready);
+		return;
+	}
+	if (e->type != WIRE_EVENT_READY)
 		return;
 	reg->seq = e->seq;
-	if (e->flags & WIRE_EVENT_DISARMED) {
-		flags |= RDY_CLIENT_DISARMED;
+	if (e->flags & WIRE_EVENT_PAUSED)
+		flags |= RDY_CLIENT_PAUSED;
+	if (e->flags & (WIRE_EVENT_DISARMED | WIRE_EVENT_ACK)) {
+		if (e->flags & WIRE_EVENT_DISARMED)
+			flags |= RDY_CLIENT_DISARMED;
 		reg->disarmed = true;
 		/* A REARM that was not sent yet answers an earlier event; the user answers this one. */
 		if (reg->want == RDY__WANT_REARM)
@@ -66,6 +98,7 @@ static void apply_event(struct rdy_client *c, const struct wire_event *e)
 	if (e->flags & WIRE_EVENT_ENDED) {
 		flags |= RDY_CLIENT_ENDED;
 		rdy__client_want_nothing(c, reg);
+		rdy__client_drop_deadline(c, reg);
 		reg->state = RDY__REG_ENDED;
 	}
 	rdy__client_post(c, reg, RDY_CLIENT_READY, e->ready, flags, 0);
@@ -94,6 +127,8 @@ static void apply_registered(
 		reg->want = RDY__WANT_NOTHING;
 		rdy__client_want(c, reg, want);
 	}
+	if (reg->state == RDY__REG_LIVE && (reg->at_ns || reg->idle_ns))
+		rdy__client_want_deadline(c, reg);
 }
 
 static void apply_modified(struct rdy_client *c, struct rdy__reg *reg, const struct wire_result *r)
@@ -124,7 +159,7 @@ static void apply_result(struct rdy_client *c, const struct rdy__owed *o, uint32
 		return;
 	if (o->type == WIRE_REGISTER)
 		apply_registered(c, reg, result);
-	else if (o->type == WIRE_MODIFY)
+	else if (o->type == WIRE_MODIFY || o->type == WIRE_SET_DEADLINE)
 		apply_modified(c, reg, result);
 }
 
@@ -201,6 +236,8 @@ static bool apply(struct rdy_client *c, const struct wire_frame *f)
 		return apply_results(c, f, WIRE_MODIFY);
 	case WIRE_DEREGISTERED:
 		return apply_results(c, f, WIRE_DEREGISTER);
+	case WIRE_DEADLINE_SET:
+		return apply_results(c, f, WIRE_SET_DEADLINE);
 	case WIRE_PONG:
 		return apply_pong(c, f);
 	case WIRE_ERROR:

@@ -60,6 +60,7 @@ static int grow_slots(struct rdy__regs *regs)
 		chunk[i].index = regs->n_slots + i;
 		chunk[i].generation = 1;
 		rdy__list_init(&chunk[i].ready);
+		rdy__list_init(&chunk[i].due);
 		rdy__list_append(&regs->free, &chunk[i].out);
 	}
 	regs->n_slots += RDY__REG_CHUNK;
@@ -89,6 +90,7 @@ int rdy__regs_add(struct rdy__regs *regs, int fd, struct rdy__reg **ret)
 	};
 	rdy__list_init(&reg->ready);
 	rdy__list_init(&reg->out);
+	rdy__list_init(&reg->due);
 	regs->by_fd[fd] = reg->index + 1;
 	*ret = reg;
 	return 0;
@@ -103,7 +105,8 @@ void rdy__regs_forget_fd(struct rdy__regs *regs, struct rdy__reg *reg)
 
 void rdy__regs_release(struct rdy__regs *regs, struct rdy__reg *reg)
 {
-	assert(!rdy__list_linked(&reg->ready) && !rdy__list_linked(&reg->out));
+	assert(!rdy__list_linked(&reg->ready) && !rdy__list_linked(&reg->out) &&
+		!rdy__list_linked(&reg->due));
 	rdy__regs_forget_fd(regs, reg);
 	reg->state = RDY__REG_FREE;
 	/* 0 is never a generation, so no handle is 0. */

@@ -45,10 +45,12 @@ enum rdy__want {
 };
 
 struct rdy__reg {
-	struct rdy__list ready; /* in client->ready while type is not 0 */
+	struct rdy__list ready; /* in client->ready while type or timeouts is not 0 */
 	struct rdy__list out;	/* in client->queue[want], or in regs->free */
+	struct rdy__list due;	/* in client->deadlines: the broker has to be told */
 	uint64_t token;
-	uint64_t id; /* the broker's, 0 = unknown */
+	uint64_t id;		/* the broker's, 0 = unknown */
+	int64_t at_ns, idle_ns; /* deadlines, 0 = none */
 	uint32_t index, generation;
 	uint32_t seq; /* of the last event read */
 	int fd;
@@ -56,10 +58,11 @@ struct rdy__reg {
 	uint8_t mode, flags; /* RDY_EDGE ..., RDY_CLIENT_KEEP */
 	uint8_t state;	     /* enum rdy__reg_state */
 	uint8_t want;	     /* enum rdy__want; a stronger one replaces a weaker one */
-	bool disarmed;	     /* an event with DISARMED was read and nothing armed it again */
+	bool disarmed;	     /* an event with DISARMED or ACK was read and nothing armed it again */
 	/* the event that waits, if any */
 	uint8_t type,
 		event_flags; /* RDY_CLIENT_READY or FAILED, 0 = none; RDY_CLIENT_DISARMED ... */
+	uint8_t timeouts;    /* another event that waits: WIRE_TIMEOUT_* bits */
 	uint16_t bits;
 	uint32_t error;
 };

@@ -31,7 +31,8 @@ static const struct {
 _Static_assert(WIRE_MODIFY_BYTES <= RECORD_MAX_BYTES && WIRE_REARM_BYTES <= RECORD_MAX_BYTES &&
 		       WIRE_DEREGISTER_BYTES <= RECORD_MAX_BYTES,
 	"the longest record");
-_Static_assert(RDY_EDGE == WIRE_EDGE && RDY_ONESHOT == WIRE_ONESHOT, "modes go as they are");
+_Static_assert(RDY_EDGE == WIRE_EDGE && RDY_LEVEL == WIRE_LEVEL && RDY_ONESHOT == WIRE_ONESHOT,
+	"modes go as they are");
 _Static_assert(RDY_INTERESTS == WIRE_INTERESTS && RDY_READABLE == WIRE_READABLE &&
 		       RDY_WRITABLE == WIRE_WRITABLE && RDY_PRIORITY == WIRE_PRIORITY &&
 		       RDY_HANGUP_ONLY == WIRE_HANGUP_ONLY && RDY_ERROR == WIRE_READY_ERROR &&
@@ -67,6 +68,24 @@ void rdy__client_want(struct rdy_client *c, struct rdy__reg *reg, enum rdy__want
 	/* Without an id nothing but REGISTER can be sent; the answer puts it into its queue. */
 	if (want == RDY__WANT_REGISTER || reg->id)
 		enqueue(c, reg);
+}
+
+void rdy__client_drop_deadline(struct rdy_client *c, struct rdy__reg *reg)
+{
+	if (!rdy__list_linked(&reg->due))
+		return;
+	rdy__list_unlink(&reg->due);
+	c->n_queued--;
+}
+
+void rdy__client_want_deadline(struct rdy_client *c, struct rdy__reg *reg)
+{
+	/* Without an id it waits for the answer to REGISTER. A broker without deadlines would end the session. */
+	if (rdy__list_linked(&reg->due) || reg->state != RDY__REG_LIVE || !reg->id ||
+		!(c->features & WIRE_FEATURE_DEADLINE))
+		return;
+	rdy__list_append(&c->deadlines, &reg->due);
+	c->n_queued++;
 }
 
 bool rdy__client_can_send(const struct rdy_client *c)
@@ -252,6 +271,54 @@ static int send_batch(struct rdy_client *c, enum rdy__want want)
 	return 0;
 }
 
+/* The broker counts from when it reads: what is left by now. */
+static uint64_t left_ns(int64_t now_ns, int64_t at_ns)
+{
+	uint64_t left = at_ns > now_ns ? (uint64_t)(at_ns - now_ns) : 1;
+
+	if (!at_ns)
+		return 0;
+	return left < WIRE_DEADLINE_MAX_NS ? left : WIRE_DEADLINE_MAX_NS;
+}
+
+/* Up to one frame of deadlines. Returns as not_sent(), or -ENOMEM. */
+static int send_deadlines(struct rdy_client *c)
+{
+	uint8_t frame[WIRE_HEADER_BYTES + WIRE_BATCH_MAX * WIRE_SET_DEADLINE_BYTES];
+	/* Its records are longer than those that batch_max is about. */
+	uint32_t n = 0, max = c->batch_max * WIRE_REGISTER_BYTES / WIRE_SET_DEADLINE_BYTES + 1;
+	uint64_t *handles = malloc(max * sizeof(*handles));
+	int64_t now_ns = rdy__now_ns();
+	size_t n_bytes;
+	int r;
+
+	if (!handles)
+		return -ENOMEM;
+	rdy__list_for_each (l, &c->deadlines) {
+		const struct rdy__reg *reg = rdy__list_entry(l, struct rdy__reg, due);
+
+		if (n == max)
+			break;
+		wire_put_set_deadline(frame, n,
+			&(struct wire_set_deadline){.id = reg->id,
+				.at_ns = left_ns(now_ns, reg->at_ns),
+				.idle_ns = (uint64_t)reg->idle_ns});
+		handles[n++] = rdy__reg_handle(reg);
+	}
+	n_bytes = wire_put_header(frame, WIRE_SET_DEADLINE, c->serial + 1, n);
+	r = rdy__send_fds(c->sock, frame, n_bytes, NULL, 0);
+	if (r < 0) {
+		free(handles);
+		return not_sent(c, RDY__WANT_NOTHING, 0, r);
+	}
+	c->serial++;
+	owe(c, WIRE_SET_DEADLINE, n, handles);
+	while (n--)
+		rdy__client_drop_deadline(
+			c, rdy__list_entry(c->deadlines.next, struct rdy__reg, due));
+	return 0;
+}
+
 static int send_ping(struct rdy_client *c)
 {
 	uint8_t frame[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
@@ -275,6 +342,8 @@ static int send_next(struct rdy_client *c)
 	for (int want = 0; want < RDY__N_WANTS; want++)
 		if (!rdy__list_empty(&c->queue[want]) && (may_owe || !requests[want].answered))
 			return send_batch(c, want);
+	if (!rdy__list_empty(&c->deadlines) && may_owe)
+		return send_deadlines(c);
 	return send_ping(c);
 }
 

@@ -126,9 +126,29 @@ static void take_notice(struct rdy_client *c, struct rdy_client_event *ret)
 		c->notices[i] = c->notices[i + 1];
 }
 
+static void take_timeout(struct rdy_client *c, struct rdy__reg *reg, struct rdy_client_event *ret)
+{
+	*ret = (struct rdy_client_event){
+		.token = reg->token,
+		.handle = rdy__reg_handle(reg),
+		.type = RDY_CLIENT_TIMEOUT,
+		.flags = (reg->timeouts & WIRE_TIMEOUT_AT ? RDY_CLIENT_AT : 0) |
+			 (reg->timeouts & WIRE_TIMEOUT_IDLE ? RDY_CLIENT_IDLE : 0),
+	};
+	reg->timeouts = 0;
+	c->n_ready--;
+	if (!reg->type)
+		rdy__list_unlink(&reg->ready);
+}
+
 static void take_ready(struct rdy_client *c, struct rdy_client_event *ret)
 {
 	struct rdy__reg *reg = rdy__list_entry(c->ready.next, struct rdy__reg, ready);
+
+	if (rdy__unlikely(reg->timeouts)) {
+		take_timeout(c, reg, ret);
+		return;
+	}
 
 	*ret = (struct rdy_client_event){
 		.token = reg->token,
@@ -139,8 +159,13 @@ static void take_ready(struct rdy_client *c, struct rdy_client_event *ret)
 		.error = reg->error,
 	};
 	rdy__client_withdraw(c, reg);
-	if (rdy__unlikely(reg->state == RDY__REG_ENDED))
+	if (rdy__unlikely(reg->state == RDY__REG_ENDED)) {
 		rdy__client_bury(c, reg);
+	} else if (reg->mode == RDY_LEVEL && reg->disarmed) {
+		/* Sent with the next dispatch: until then the user has the time to deal with it. */
+		reg->disarmed = false;
+		rdy__client_want(c, reg, RDY__WANT_REARM);
+	}
 }
 
 static int take(struct rdy_client *c, struct rdy_client_event *ret)

@@ -43,10 +43,14 @@ struct rdy_client_options {
 #define RDY_CLIENT_LOST 3u /* the connection is gone (handle 0); the library is connecting again */
 #define RDY_CLIENT_RESTORED 4u /* connected again (handle 0), every live registration handed over */
 #define RDY_CLIENT_REFUSED 5u  /* the daemon refuses us (handle 0); tried again later */
+#define RDY_CLIENT_TIMEOUT 6u  /* a deadline has passed: flags say which, RDY_CLIENT_AT or _IDLE */
 
 /* rdy_client_event.flags */
 #define RDY_CLIENT_DISARMED 0x1u /* ONESHOT: silent until rdy_client_rearm() */
-#define RDY_CLIENT_ENDED 0x2u /* hangup or error: the registration has ended, its handle is dead */
+#define RDY_CLIENT_ENDED 0x2u  /* hangup or error: the registration has ended, its handle is dead */
+#define RDY_CLIENT_PAUSED 0x4u /* EDGE: it floods and is silent for a while; nothing is lost */
+#define RDY_CLIENT_AT 0x10u    /* TIMEOUT: the moment has come */
+#define RDY_CLIENT_IDLE 0x20u  /* TIMEOUT: nothing happened for so long */
 
 /* One event. Caller-allocated, plain data. Since: 0.1. */
 struct rdy_client_event {
@@ -92,7 +96,9 @@ RDY_API int rdy_client_fd(struct rdy_client *client);
 
 /*
  * Queue a registration. The broker gets a duplicate of fd with the next dispatch, wait or sync.
- * token: anything, echoed with each event. interest: RDY_INTERESTS bits; mode: RDY_EDGE or RDY_ONESHOT.
+ * token: anything, echoed with each event. interest: RDY_INTERESTS bits; mode: RDY_EDGE, RDY_LEVEL or
+ *   RDY_ONESHOT. LEVEL: an event as long as it is ready, each after the last one was taken: what was taken is
+ *   acknowledged with the next dispatch, wait or sync, unasked, many at a time.
  * Ownership: fd is borrowed until rdy_client_deregister() has returned or the registration ended; call that
  *   before close(): the broker's duplicate keeps the file open.
  * The broker's refusal arrives as an event RDY_CLIENT_FAILED.
@@ -117,6 +123,18 @@ RDY_API int rdy_client_modify(
  * Thread: owner. Since: 0.1.
  */
 RDY_API int rdy_client_rearm(struct rdy_client *client, uint64_t handle);
+
+/*
+ * Queue deadlines of a registration; they replace those it has. at_ns: absolute, as rdy_now_ns(), fires once
+ * (in the past: at once); idle_ns: fires when there was no readiness, rearm, modify or acknowledgement for so
+ * long, and again only after the next one. 0 = none. They arrive as an event RDY_CLIENT_TIMEOUT, also while
+ * the registration is disarmed, end with it, and live on over a reconnect.
+ * Errors: -EINVAL a time is negative · -ENOENT no live registration has this handle · -ENOTSUP the daemon has
+ *   no deadlines · -ENOTCONN connection lost and RDY_CLIENT_NO_RECONNECT · -ECHILD.
+ * Thread: owner. Since: 0.1.
+ */
+RDY_API int rdy_client_set_deadline(
+	struct rdy_client *client, uint64_t handle, int64_t at_ns, int64_t idle_ns);
 
 /*
  * End a registration. From the return on, no event of it comes and fd may be closed; the broker gives its

@@ -24,7 +24,8 @@ void peer_start(struct peer *p)
 			.version = WIRE_VERSION_MAX,
 			.batch_max = WIRE_BATCH_MAX,
 			.frame_max = WIRE_FRAME_MAX,
-			.features = WIRE_FEATURE_EDGE | WIRE_FEATURE_ONESHOT,
+			.features = WIRE_FEATURE_EDGE | WIRE_FEATURE_ONESHOT | WIRE_FEATURE_LEVEL |
+				    WIRE_FEATURE_DEADLINE,
 			.session = 7,
 			.registrations = 10000,
 			.unanswered_max = WIRE_UNANSWERED_MAX,
@@ -143,6 +144,7 @@ void peer_answer(struct peer *p, const struct got *request, uint64_t first_id)
 		[WIRE_REGISTER] = WIRE_REGISTERED,
 		[WIRE_MODIFY] = WIRE_MODIFIED,
 		[WIRE_DEREGISTER] = WIRE_DEREGISTERED,
+		[WIRE_SET_DEADLINE] = WIRE_DEADLINE_SET,
 	};
 	uint8_t b[WIRE_FRAME_MAX];
 	uint32_t n = request->frame.header.count;
@@ -157,9 +159,10 @@ void peer_answer(struct peer *p, const struct got *request, uint64_t first_id)
 void peer_refuse(struct peer *p, const struct got *request, enum wire_error error)
 {
 	uint8_t b[64];
-	uint16_t type = request->frame.header.type == WIRE_REGISTER ? WIRE_REGISTERED
-			: request->frame.header.type == WIRE_MODIFY ? WIRE_MODIFIED
-								    : WIRE_DEREGISTERED;
+	uint16_t type = request->frame.header.type == WIRE_REGISTER	  ? WIRE_REGISTERED
+			: request->frame.header.type == WIRE_MODIFY	  ? WIRE_MODIFIED
+			: request->frame.header.type == WIRE_SET_DEADLINE ? WIRE_DEADLINE_SET
+									  : WIRE_DEREGISTERED;
 
 	ck_assert_uint_eq(request->frame.header.count, 1);
 	wire_put_result(b, 0, &(struct wire_result){.error = error});
@@ -177,6 +180,19 @@ void peer_event(
 			.type = WIRE_EVENT_READY,
 			.flags = flags,
 			.ready = ready,
+			.seq = seq});
+	peer_send(p, b, wire_put_header(b, WIRE_EVENTS, 0, 1));
+}
+
+void peer_timeout(struct peer *p, uint64_t cookie, uint64_t id, uint16_t which, uint32_t seq)
+{
+	uint8_t b[WIRE_HEADER_BYTES + WIRE_EVENT_BYTES];
+
+	wire_put_event(b, 0,
+		&(struct wire_event){.cookie = cookie,
+			.id = id,
+			.type = WIRE_EVENT_TIMEOUT,
+			.ready = which,
 			.seq = seq});
 	peer_send(p, b, wire_put_header(b, WIRE_EVENTS, 0, 1));
 }

@@ -57,6 +57,7 @@ void peer_answer(struct peer *p, const struct got *request, uint64_t first_id);
 void peer_refuse(struct peer *p, const struct got *request, enum wire_error error);
 void peer_event(
 	struct peer *p, uint64_t cookie, uint64_t id, uint16_t ready, uint8_t flags, uint32_t seq);
+void peer_timeout(struct peer *p, uint64_t cookie, uint64_t id, uint16_t which, uint32_t seq);
 void peer_error(struct peer *p, uint32_t serial, enum wire_error error, bool fatal);
 
 /* register(), flush, answer: a live registration. */
