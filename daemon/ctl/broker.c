@@ -48,6 +48,10 @@ static int take_event(struct broker *b, const struct rdy_client_event *e, struct
 		b->gathered[e->token].ready |= e->ready;
 		b->gathered[e->token].ended |= e->flags & RDY_CLIENT_ENDED;
 		return 0;
+	case RDY_CLIENT_TIMEOUT:
+		b->gathered[e->token].is = true;
+		b->gathered[e->token].idle = true;
+		return 0;
 	case RDY_CLIENT_FAILED:
 		return ctl_problem_registration(p, o->names[e->token].name, o->names[e->token].fd,
 			rdy_client_error_name(e->error), rdy_client_error_text(e->error));
@@ -83,11 +87,14 @@ static int check_connection(struct broker *b, int r, struct ctl_problem *p)
 	return p->exit;
 }
 
-/* Take what rdy_client_wait() finds within the time. */
+/*
+ * Take what rdy_client_wait() finds within the time; not for ever: what was taken of a level comes again.
+ */
 static int take_events(struct broker *b, int64_t timeout_ns, struct ctl_problem *p)
 {
 	struct rdy_client_event batch[BATCH];
 	int r = rdy_client_wait(b->client, batch, BATCH, timeout_ns);
+	size_t n = 0;
 
 	while (r > 0) {
 		for (int i = 0; i < r; i++) {
@@ -96,9 +103,12 @@ static int take_events(struct broker *b, int64_t timeout_ns, struct ctl_problem 
 			if (code)
 				return code;
 		}
+		n += (size_t)r;
+		if (n > b->source.options->n_names)
+			break;
 		r = rdy_client_wait(b->client, batch, BATCH, 0);
 	}
-	return check_connection(b, r, p);
+	return check_connection(b, r < 0 ? r : 0, p);
 }
 
 static int broker_wait(struct ctl_source *s, int64_t timeout_ns, struct ctl_event *events,
@@ -124,6 +134,15 @@ static int broker_wait(struct ctl_source *s, int64_t timeout_ns, struct ctl_even
 	return 0;
 }
 
+static int problem_old_daemon(const struct broker *b, struct ctl_problem *p)
+{
+	ctl_problem_set(p, CTL_REFUSED, "DEADLINE_INVALID",
+		"readyd at %s cannot tell when a descriptor is silent", b->path);
+	ctl_problem_why(p, "it is older than this readyctl and knows no deadlines");
+	ctl_problem_hint(p, "without --idle; or --local; or restart it after its update");
+	return p->exit;
+}
+
 static int broker_add(
 	struct ctl_source *s, uint32_t mode, int64_t timeout_ns, struct ctl_problem *p)
 {
@@ -134,7 +153,12 @@ static int broker_add(
 		const struct ctl_name *n = &s->options->names[i];
 
 		r = rdy_client_register(b->client, n->fd, i, n->interest, mode, 0, &b->handles[i]);
+		if (r == 0 && s->options->idle_ns)
+			r = rdy_client_set_deadline(
+				b->client, b->handles[i], 0, s->options->idle_ns);
 	}
+	if (r == -ENOTSUP)
+		return problem_old_daemon(b, p);
 	if (r)
 		return ctl_problem_errno(p, "register a descriptor", r);
 	/* A refusal is told before any readiness of the others: it is a mistake in the arguments. */
@@ -206,7 +230,7 @@ int ctl_broker_new(const struct ctl_options *o, const char *path, int64_t timeou
 
 	if (!b)
 		return ctl_problem_errno(p, "start", r);
-	b->source = (struct ctl_source){&broker_ops, o, RDY__NEVER};
+	b->source = (struct ctl_source){&broker_ops, o, RDY__NEVER, RDY__NEVER};
 	snprintf(b->path, sizeof(b->path), "%s", path);
 	b->gathered = calloc(o->n_names, sizeof(*b->gathered));
 	b->handles = calloc(o->n_names, sizeof(*b->handles));

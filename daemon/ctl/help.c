@@ -27,7 +27,7 @@ static const char overview[] =
 	"Manual: readyctl(1), readyd(8)\n";
 
 #define SHARED_OPTIONS \
-	"  --json             one JSON object a line: name, fd, ready, ended, time   (default: " \
+	"  --json             a JSON object a line: name fd ready ended idle time    (default: " \
 	"text)\n" \
 	"  --local            watch in this process, without readyd                  (default: " \
 	"off)\n" \
@@ -68,9 +68,18 @@ static const char watch_page[] =
 	"  --ack              after a line its name is silent until it is read from standard "
 	"input;\n"
 	"                     what is still ready is then reported again            (default: "
-	"off)\n" SHARED_OPTIONS "\n"
+	"off)\n"
+	"  --level            a line again and again while it is ready, for readers that take a "
+	"part;\n"
+	"                     lines that were not read yet may be outdated          (default: "
+	"off)\n"
+	"  --idle DURATION    a line 'NAME idle' when it was silent for so long; the next after "
+	"its\n"
+	"                     next readiness                                        (default: "
+	"never)\n" SHARED_OPTIONS "\n"
 	"Examples:\n"
 	"  readyctl watch --json conn=5 | jq -c .ready\n"
+	"  readyctl watch --idle 5m conn=5\n"
 	"  coproc readyctl watch --ack bell=4; read -r name words <&\"${COPROC[0]}\"\n"
 	"  echo bell >&\"${COPROC[1]}\"       # after the shell has read: re-armed\n"
 	"\n"

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "ready/poll.h"
+#include "ready/timer.h"
 #include "source.h"
 
 struct local {
@@ -13,6 +14,7 @@ struct local {
 	struct rdy_poll *poll;
 	struct rdy_events *events;
 	struct ctl_gathered *gathered; /* one per name */
+	int64_t *idle_at_ns;	       /* likewise: when its silence is told, RDY__NEVER */
 };
 
 static struct local *local_of(struct ctl_source *s)
@@ -27,7 +29,37 @@ static void local_free(struct ctl_source *s)
 	rdy_events_free(l->events);
 	rdy_poll_free(l->poll);
 	free(l->gathered);
+	free(l->idle_at_ns);
 	free(l);
+}
+
+static void touch(struct local *l, size_t index)
+{
+	const struct ctl_options *o = l->source.options;
+
+	l->idle_at_ns[index] = o->idle_ns ? rdy__deadline_ns(rdy_now_ns(), o->idle_ns) : RDY__NEVER;
+}
+
+/* Who is ready starts anew, who has been silent for so long is told once. */
+static void look_for_silence(struct local *l)
+{
+	int64_t now_ns = rdy_now_ns();
+
+	l->source.tell_at_ns = RDY__NEVER;
+	for (size_t i = 0; i < l->source.options->n_names; i++) {
+		struct ctl_gathered *g = &l->gathered[i];
+
+		if (g->is)
+			touch(l, i);
+		if (g->ended) {
+			l->idle_at_ns[i] = RDY__NEVER;
+		} else if (now_ns >= l->idle_at_ns[i]) {
+			g->is = g->idle = true;
+			l->idle_at_ns[i] = RDY__NEVER;
+		}
+		if (l->idle_at_ns[i] < l->source.tell_at_ns)
+			l->source.tell_at_ns = l->idle_at_ns[i];
+	}
 }
 
 static int local_add(struct ctl_source *s, uint32_t mode, int64_t timeout_ns, struct ctl_problem *p)
@@ -43,6 +75,7 @@ static int local_add(struct ctl_source *s, uint32_t mode, int64_t timeout_ns, st
 				"the kernel cannot poll this kind of file");
 		if (r)
 			return ctl_problem_errno(p, "watch a descriptor", r);
+		touch(l, i);
 	}
 	return 0;
 }
@@ -67,6 +100,8 @@ static int local_wait(struct ctl_source *s, int64_t timeout_ns, struct ctl_event
 			rdy_poll_deregister(l->poll, s->options->names[e.token].fd);
 		}
 	}
+	if (s->options->idle_ns)
+		look_for_silence(l);
 	*ret_n = ctl_gathered_take(l->gathered, s->options->n_names, events);
 	return 0;
 }
@@ -78,8 +113,12 @@ static int local_look(struct ctl_source *s, struct ctl_problem *p)
 
 static int local_rearm(struct ctl_source *s, size_t index, struct ctl_problem *p)
 {
-	int r = rdy_poll_rearm(local_of(s)->poll, s->options->names[index].fd);
+	struct local *l = local_of(s);
+	int r = rdy_poll_rearm(l->poll, s->options->names[index].fd);
 
+	touch(l, index);
+	if (l->idle_at_ns[index] < s->tell_at_ns)
+		s->tell_at_ns = l->idle_at_ns[index];
 	return r ? ctl_problem_errno(p, "re-arm a descriptor", r) : 0;
 }
 
@@ -111,9 +150,10 @@ int ctl_local_new(const struct ctl_options *o, struct ctl_source **ret, struct c
 
 	if (!l)
 		return ctl_problem_errno(p, "start", -ENOMEM);
-	l->source = (struct ctl_source){&local_ops, o, RDY__NEVER};
+	l->source = (struct ctl_source){&local_ops, o, RDY__NEVER, RDY__NEVER};
 	l->gathered = calloc(o->n_names, sizeof(*l->gathered));
-	r = l->gathered ? rdy_poll_new(&options, &l->poll) : -ENOMEM;
+	l->idle_at_ns = calloc(o->n_names, sizeof(*l->idle_at_ns));
+	r = l->gathered && l->idle_at_ns ? rdy_poll_new(&options, &l->poll) : -ENOMEM;
 	if (r == 0)
 		r = rdy_events_new(o->n_names, &l->events);
 	if (r) {

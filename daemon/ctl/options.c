@@ -20,7 +20,9 @@ static const char *const verb_names[] = {"wait", "watch", "version", "help"};
 enum option {
 	OPTION_ACK,
 	OPTION_HELP,
+	OPTION_IDLE,
 	OPTION_JSON,
+	OPTION_LEVEL,
 	OPTION_LOCAL,
 	OPTION_QUIET,
 	OPTION_SOCKET,
@@ -30,15 +32,17 @@ enum option {
 };
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
-static const char *const option_names[] = {"--ack", "--help", "--json", "--local", "--quiet",
-	"--socket", "--timeout", "--user", "--version"};
+static const char *const option_names[] = {"--ack", "--help", "--idle", "--json", "--level",
+	"--local", "--quiet", "--socket", "--timeout", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
 } option_table[] = {
 	[OPTION_ACK] = {WATCH, NULL},
 	[OPTION_HELP] = {0, NULL},
+	[OPTION_IDLE] = {WATCH, "30s"},
 	[OPTION_JSON] = {WAIT | WATCH | VERSION, NULL},
+	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
 	[OPTION_QUIET] = {WAIT | WATCH, NULL},
 	[OPTION_SOCKET] = {WAIT | WATCH, "PATH"},
@@ -91,6 +95,13 @@ static int find_option(const char *arg, size_t n)
 static int take_value(struct ctl_options *o, int option, const char *value, struct ctl_problem *p)
 {
 	switch (option) {
+	case OPTION_IDLE:
+		if (ctl_parse_duration(value, &o->idle_ns) && o->idle_ns > 0)
+			return 0;
+		ctl_problem_set(
+			p, CTL_USAGE, "USAGE", "'%.60s' is not how long silence lasts", value);
+		return usage(p, "it is a number above 0 with a unit: ns us ms s m h d",
+			"--idle 30s        or 5m");
 	case OPTION_SOCKET:
 		o->socket = value;
 		if (value[0])
@@ -141,12 +152,15 @@ static int take_option(struct ctl_options *o, struct seen *seen, int argc, char 
 
 static int check_options(struct ctl_options *o, const struct seen *seen, struct ctl_problem *p)
 {
+	static const char who[] = "each says who does the watching";
 	static const struct {
 		enum option a, b;
+		const char *why;
 	} exclusive[] = {
-		{OPTION_LOCAL, OPTION_SOCKET},
-		{OPTION_LOCAL, OPTION_USER},
-		{OPTION_SOCKET, OPTION_USER},
+		{OPTION_ACK, OPTION_LEVEL, "each says when a name's next line comes"},
+		{OPTION_LOCAL, OPTION_SOCKET, who},
+		{OPTION_LOCAL, OPTION_USER, who},
+		{OPTION_SOCKET, OPTION_USER, who},
 	};
 
 	for (unsigned int i = 0; i < RDY__ARRAY_SIZE(option_names); i++) {
@@ -165,10 +179,11 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 			continue;
 		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s and %s exclude each other",
 			option_names[exclusive[i].a], option_names[exclusive[i].b]);
-		return usage(p, "each says who does the watching", "one of them");
+		return usage(p, exclusive[i].why, "one of them");
 	}
 	o->ack = seen->options & 1u << OPTION_ACK;
 	o->json = seen->options & 1u << OPTION_JSON;
+	o->level = seen->options & 1u << OPTION_LEVEL;
 	o->local = seen->options & 1u << OPTION_LOCAL;
 	o->quiet = seen->options & 1u << OPTION_QUIET;
 	o->user = seen->options & 1u << OPTION_USER;

@@ -31,9 +31,10 @@ struct ctl_options {
 	const char *help_for;	/* a verb's name, or NULL: the overview */
 	const char *socket;	/* --socket, or NULL */
 	int64_t timeout_ns;	/* < 0: for ever */
+	int64_t idle_ns;	/* 0: silence is not told */
 	struct ctl_name *names; /* owned */
 	size_t n_names;
-	bool json, quiet, user, local, ack;
+	bool json, quiet, user, local, ack, level;
 };
 
 #define CTL_OPTIONS_NULL \

@@ -88,7 +88,7 @@ void ctl_json_string(FILE *f, const char *s)
 }
 
 static void print_json(
-	FILE *f, const struct ctl_name *name, uint32_t ready, bool ended, int64_t realtime_ns)
+	FILE *f, const struct ctl_name *name, const struct ctl_event *e, int64_t realtime_ns)
 {
 	time_t seconds = (time_t)(realtime_ns / RDY__NS_PER_S);
 	char words[CTL_WORDS_BYTES], date[32];
@@ -99,23 +99,25 @@ static void print_json(
 	fputs("{\"name\":", f);
 	ctl_json_string(f, name->name);
 	fprintf(f, ",\"fd\":%d,\"ready\":[", name->fd);
-	ctl_ready_words(words, ready, ' ');
+	ctl_ready_words(words, e->ready, ' ');
 	for (char *rest = words, *word, first = 1; (word = strsep(&rest, " ")) && *word; first = 0)
 		fprintf(f, "%s\"%s\"", first ? "" : ",", word);
-	fprintf(f, "],\"ended\":%s,\"time\":\"%s.%06dZ\"}\n", ended ? "true" : "false", date,
+	fprintf(f, "],\"ended\":%s,\"idle\":%s,\"time\":\"%s.%06dZ\"}\n",
+		e->ended ? "true" : "false", e->idle ? "true" : "false", date,
 		(int)(realtime_ns % RDY__NS_PER_S / 1000));
 }
 
-int ctl_print_event(FILE *f, bool json, const struct ctl_name *name, uint32_t ready, bool ended,
+int ctl_print_event(FILE *f, bool json, const struct ctl_name *name, const struct ctl_event *e,
 	int64_t realtime_ns, struct ctl_problem *p)
 {
 	if (json) {
-		print_json(f, name, ready, ended, realtime_ns);
+		print_json(f, name, e, realtime_ns);
 	} else {
 		char words[CTL_WORDS_BYTES];
 
-		ctl_ready_words(words, ready, ' ');
-		fprintf(f, "%s%s%s\n", name->name, words[0] ? " " : "", words);
+		ctl_ready_words(words, e->ready, ' ');
+		fprintf(f, "%s%s%s%s\n", name->name, words[0] ? " " : "", words,
+			e->idle ? " idle" : "");
 	}
 	if (fflush(f) == 0)
 		return 0;

@@ -9,6 +9,7 @@
 
 #include "errors.h"
 #include "options.h"
+#include "source.h"
 
 /* Words of a set of RDY_* bits: "in hup". buf must have room for CTL_WORDS_BYTES. */
 #define CTL_WORDS_BYTES 40u
@@ -24,7 +25,7 @@ int64_t ctl_realtime_ns(void);
  * One event line on f, flushed. realtime_ns: for JSON's time.
  * Returns 0, CTL_CLOSED when nobody reads any more, or an exit code with *p set.
  */
-int ctl_print_event(FILE *f, bool json, const struct ctl_name *name, uint32_t ready, bool ended,
+int ctl_print_event(FILE *f, bool json, const struct ctl_name *name, const struct ctl_event *e,
 	int64_t realtime_ns, struct ctl_problem *p);
 
 #endif

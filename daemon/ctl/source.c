@@ -22,7 +22,11 @@ size_t ctl_gathered_take(struct ctl_gathered *g, size_t n, struct ctl_event *eve
 	for (size_t i = 0; i < n; i++) {
 		if (!g[i].is)
 			continue;
-		events[found++] = (struct ctl_event){i, g[i].ready, g[i].ended};
+		/* Ready at last: the silence before is no news any more. */
+		events[found++] = (struct ctl_event){.index = i,
+			.ready = g[i].ready,
+			.ended = g[i].ended,
+			.idle = g[i].idle && !g[i].ready && !g[i].ended};
 		g[i] = (struct ctl_gathered){.is = false};
 	}
 	return found;

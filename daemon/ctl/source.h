@@ -17,6 +17,7 @@ struct ctl_event {
 	size_t index;	/* of the name */
 	uint32_t ready; /* RDY_* */
 	bool ended;	/* hangup or error: nothing more comes */
+	bool idle;	/* silent for as long as --idle says; ready is 0 */
 };
 
 struct ctl_source {
@@ -24,10 +25,12 @@ struct ctl_source {
 	const struct ctl_options *options; /* borrowed */
 	/* When to stop hoping for a lost connection to come back; RDY__NEVER while there is one. */
 	int64_t hope_until_ns;
+	/* When wait() has something to say although fd() is not readable, RDY__NEVER. */
+	int64_t tell_at_ns;
 };
 
 struct ctl_source_ops {
-	/* Hand all names over in one mode (RDY_ONESHOT, RDY_EDGE); a refusal of any is a failure. */
+	/* Hand all names over in one mode (RDY_*), with --idle; a refusal of any is a failure. */
 	int (*add)(struct ctl_source *s, uint32_t mode, int64_t timeout_ns, struct ctl_problem *p);
 	/*
 	 * Up to timeout_ns (< 0 = for ever), or until hope is lost. Fills at most one event per name, in the
@@ -55,7 +58,7 @@ int ctl_local_new(const struct ctl_options *o, struct ctl_source **ret, struct c
 /* Readiness per name while a batch is read: several events of one name are one line. */
 struct ctl_gathered {
 	uint32_t ready;
-	bool is, ended;
+	bool is, ended, idle;
 };
 /* Move what was gathered to events, in the names' order, and clear it. Returns the number. */
 size_t ctl_gathered_take(struct ctl_gathered *g, size_t n, struct ctl_event *events);

@@ -47,8 +47,8 @@ int ctl_wait(const struct ctl_options *o, const char *path, struct ctl_problem *
 	if (r)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = ctl_print_event(stdout, o->json, &o->names[events[i].index], events[i].ready,
-			events[i].ended, ctl_realtime_ns(), p);
+		r = ctl_print_event(stdout, o->json, &o->names[events[i].index], &events[i],
+			ctl_realtime_ns(), p);
 	if (r)
 		return r;
 	return n ? CTL_OK : CTL_TIMED_OUT;

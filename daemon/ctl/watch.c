@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * readyctl watch: a line per new readiness until all have ended. With --ack a name is silent after its line
- * until it comes back on standard input. One thread; never blocks on a write that it could foresee.
+ * until it comes back on standard input; with --level it has lines as long as it is ready. One thread; only a
+ * reader that is slow holds it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -51,13 +52,12 @@ static int print_events(struct watch *w, struct ctl_problem *p)
 		const struct ctl_event *e = &w->events[i];
 		struct name_state *s = &w->names[e->index];
 
-		r = ctl_print_event(stdout, o->json, &o->names[e->index], e->ready, e->ended,
-			ctl_realtime_ns(), p);
+		r = ctl_print_event(stdout, o->json, &o->names[e->index], e, ctl_realtime_ns(), p);
 		if (e->ended) {
 			w->n_silent -= s->silent;
 			*s = (struct name_state){.ended = true};
 			w->n_live--;
-		} else if (o->ack && !s->silent) {
+		} else if (o->ack && !e->idle && !s->silent) {
 			s->silent = true;
 			w->n_silent++;
 		}
@@ -126,13 +126,20 @@ static int wait_for_work(struct watch *w, int source_fd, struct ctl_problem *p)
 		{.fd = STDOUT_FILENO},
 		{.fd = w->options->ack && !w->input_over ? STDIN_FILENO : -1, .events = POLLIN},
 	};
-	int64_t left_ns = rdy__left_ns(rdy_now_ns(), w->source->hope_until_ns);
+	const struct ctl_source *s = w->source;
+	int64_t until_ns = s->tell_at_ns < s->hope_until_ns ? s->tell_at_ns : s->hope_until_ns;
+	int64_t left_ns = rdy__left_ns(rdy_now_ns(), until_ns);
 
 	if (poll(fds, RDY__ARRAY_SIZE(fds), rdy__ns_to_poll_ms(left_ns)) < 0)
 		return errno == EINTR ? 0 : ctl_problem_errno(p, "wait", -errno);
 	if (fds[1].revents & (POLLERR | POLLHUP))
 		return CTL_CLOSED;
 	return fds[2].revents ? read_names(w, p) : 0;
+}
+
+static uint32_t mode_of(const struct ctl_options *o)
+{
+	return o->ack ? RDY_ONESHOT : o->level ? RDY_LEVEL : RDY_EDGE;
 }
 
 int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem *p)
@@ -146,7 +153,7 @@ int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem 
 		return ctl_problem_errno(p, "start", -ENOMEM);
 	r = ctl_source_new(o, path, CTL_ANSWER_NS, &w.source, p);
 	if (r == 0)
-		r = w.source->ops->add(w.source, o->ack ? RDY_ONESHOT : RDY_EDGE, CTL_ANSWER_NS, p);
+		r = w.source->ops->add(w.source, mode_of(o), CTL_ANSWER_NS, p);
 	if (r == 0)
 		r = w.source->ops->fd(w.source, &fd, p);
 	while (r == 0) {

@@ -9,6 +9,8 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a help -d 'ove
 complete -c readyctl -n '__fish_seen_subcommand_from help' -a 'wait watch version help'
 complete -c readyctl -n '__fish_seen_subcommand_from wait' -l timeout -x -a '250ms 1s 5s 1m' -d 'give up after this time'
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l ack -d 'silent until re-armed by name'
+complete -c readyctl -n '__fish_seen_subcommand_from watch' -l level -d 'again and again while it is ready'
+complete -c readyctl -n '__fish_seen_subcommand_from watch' -l idle -x -a '250ms 1s 5s 1m' -d 'tell when it was silent for so long'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch version' -l json -d 'one JSON object a line'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l local -d 'without readyd'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l socket -r -F -d 'session socket of readyd'

@@ -127,6 +127,52 @@ START_TEST(rearms_by_name)
 }
 END_TEST
 
+START_TEST(as_long_as_it_is_ready)
+{
+	struct program c;
+	char byte;
+
+	open_pair();
+	start_readyd(NO_SETTING);
+	START(&c, "watch", "--level", "--socket", socket_path, name_of("bell", bell[0], ""),
+		name_of("door", door[0], ""));
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	for (int i = 0; i < 20; i++)
+		expect_line(&c, "bell in\n");
+	ck_assert_int_eq(read(bell[0], &byte, 1), 1);
+	ck_assert_int_eq(write(door[1], "x", 1), 1);
+	expect_many_then(&c, 0, "bell in\n", "door in\n");
+	ck_assert_int_eq(read(door[0], &byte, 1), 1);
+	shutdown(bell[1], SHUT_RDWR);
+	expect_many_then(&c, 0, "door in\n", "bell in hup\n");
+	close(door[1]);
+	expect_line(&c, "door hup\n");
+	expect_exit(&c, "", 0);
+	door[1] = dup(0);
+	stop_readyd();
+	close_pair();
+}
+END_TEST
+
+START_TEST(silence)
+{
+	struct program c;
+
+	open_pair();
+	start_readyd(NO_SETTING);
+	START(&c, "watch", "--idle", "20ms", "--socket", socket_path, name_of("bell", bell[0], ""));
+	expect_line(&c, "bell idle\n");
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	expect_line(&c, "bell in\n");
+	expect_line(&c, "bell idle\n");
+	shutdown(bell[1], SHUT_RDWR);
+	expect_line(&c, "bell in hup\n");
+	expect_exit(&c, "", 0);
+	stop_readyd();
+	close_pair();
+}
+END_TEST
+
 static void expect_problem(struct program *c, int code, const char *part, const char *part2)
 {
 	char err[2048];
@@ -251,5 +297,5 @@ START_TEST(a_restart_is_survived)
 }
 END_TEST
 
-UNIT_MAIN("ctl/daemon", waits_and_times_out, watches_edges, rearms_by_name, a_refused_descriptor,
-	a_quota, no_readyd_there, a_restart_is_survived)
+UNIT_MAIN("ctl/daemon", waits_and_times_out, watches_edges, rearms_by_name, as_long_as_it_is_ready,
+	silence, a_refused_descriptor, a_quota, no_readyd_there, a_restart_is_survived)

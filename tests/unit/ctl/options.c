@@ -87,6 +87,12 @@ START_TEST(mistakes)
 	REFUSED("empty", "wait", "--socket=", "a=3");
 	REFUSED("no effect on watch", "watch", "--timeout", "5s", "a=3");
 	REFUSED("no effect on wait", "wait", "--ack", "a=3");
+	REFUSED("no effect on wait", "wait", "--level", "a=3");
+	REFUSED("no effect on wait", "wait", "--idle", "5s", "a=3");
+	REFUSED("exclude each other", "watch", "--ack", "--level", "a=3");
+	REFUSED("needs a value", "watch", "a=3", "--idle");
+	REFUSED("'0s' is not how long", "watch", "--idle", "0s", "a=3");
+	REFUSED("with a unit", "watch", "--idle=5", "a=3");
 	REFUSED("no effect on version", "version", "--local");
 	REFUSED("no effect on help", "--json");
 	REFUSED("exclude each other", "wait", "--local", "--user", "a=3");
@@ -165,24 +171,32 @@ END_TEST
 START_TEST(event_lines)
 {
 	const struct ctl_name name = {.name = "bell", .fd = 4};
+	const struct ctl_event in = {.ready = RDY_READABLE}, idle = {.idle = true};
+	const struct ctl_event hup = {
+		.ready = RDY_READABLE | RDY_READ_CLOSED | RDY_WRITE_CLOSED, .ended = true};
 	struct ctl_problem p;
 	char buf[256] = "";
 	FILE *f = fmemopen(buf, sizeof(buf), "w");
 
-	ck_assert_int_eq(ctl_print_event(f, false, &name, RDY_READABLE, false, 0, &p), 0);
+	ck_assert_int_eq(ctl_print_event(f, false, &name, &in, 0, &p), 0);
 	/* Flushed by itself: no fclose() before the look. */
 	ck_assert_str_eq(buf, "bell in\n");
 	rewind(f);
 	ck_assert_int_eq(
-		ctl_print_event(f, true, &name, RDY_READABLE | RDY_READ_CLOSED | RDY_WRITE_CLOSED,
-			true, INT64_C(1700000000123456789), &p),
-		0);
+		ctl_print_event(f, true, &name, &hup, INT64_C(1700000000123456789), &p), 0);
 	ck_assert_str_eq(buf,
 		"{\"name\":\"bell\",\"fd\":4,\"ready\":[\"in\",\"hup\"],\"ended\":true,"
-		"\"time\":\"2023-11-14T22:13:20.123456Z\"}\n");
+		"\"idle\":false,\"time\":\"2023-11-14T22:13:20.123456Z\"}\n");
+	memset(buf, 0, sizeof(buf));
+	rewind(f);
+	ck_assert_int_eq(ctl_print_event(f, false, &name, &idle, 0, &p), 0);
+	ck_assert_str_eq(buf, "bell idle\n");
+	rewind(f);
+	ck_assert_int_eq(ctl_print_event(f, true, &name, &idle, 0, &p), 0);
+	ck_assert_ptr_nonnull(strstr(buf, "\"ready\":[],\"ended\":false,\"idle\":true,"));
 	fclose(f);
 	f = fopen("/dev/full", "w");
-	ck_assert_int_eq(ctl_print_event(f, false, &name, RDY_READABLE, false, 0, &p), CTL_FAILED);
+	ck_assert_int_eq(ctl_print_event(f, false, &name, &in, 0, &p), CTL_FAILED);
 	fclose(f);
 }
 END_TEST

@@ -54,7 +54,8 @@ START_TEST(json_lines)
 	START(&c, "wait", "--local", "--json", name_of("door", door[0], ""));
 	read_text(c.out, buf, sizeof(buf), true);
 	snprintf(head, sizeof(head),
-		"{\"name\":\"door\",\"fd\":%d,\"ready\":[\"hup\"],\"ended\":true,\"time\":\"20",
+		"{\"name\":\"door\",\"fd\":%d,\"ready\":[\"hup\"],\"ended\":true,\"idle\":false,"
+		"\"time\":\"20",
 		door[0]);
 	ck_assert_msg(strncmp(buf, head, strlen(head)) == 0, "%s", buf);
 	expect_exit(&c, "", 0);
@@ -153,6 +154,71 @@ START_TEST(silent_until_named)
 }
 END_TEST
 
+START_TEST(silence)
+{
+	struct program c;
+
+	open_pair();
+	START(&c, "watch", "--local", "--idle", "20ms", name_of("bell", bell[0], ""));
+	/* Once, until it was ready again. */
+	expect_line(&c, "bell idle\n");
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	expect_line(&c, "bell in\n");
+	expect_line(&c, "bell idle\n");
+	shutdown(bell[1], SHUT_RDWR);
+	expect_line(&c, "bell in hup\n");
+	expect_exit(&c, "", 0);
+	close_pair();
+}
+END_TEST
+
+/* With --ack its name is a sign of life as well; a line about silence needs no answer. */
+START_TEST(silence_until_named)
+{
+	struct program c;
+	char byte;
+
+	open_pair();
+	START(&c, "watch", "--local", "--ack", "--idle=20ms", name_of("bell", bell[0], ""));
+	expect_line(&c, "bell idle\n");
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	expect_line(&c, "bell in\n");
+	expect_line(&c, "bell idle\n");
+	ck_assert_int_eq(read(bell[0], &byte, 1), 1);
+	ck_assert_int_eq(write(c.in, "bell\n", 5), 5);
+	expect_line(&c, "bell idle\n");
+	shutdown(bell[1], SHUT_RDWR);
+	expect_line(&c, "bell in hup\n");
+	expect_exit(&c, "", 0);
+	close_pair();
+}
+END_TEST
+
+START_TEST(as_long_as_it_is_ready)
+{
+	struct program c;
+	char byte;
+
+	open_pair();
+	START(&c, "watch", "--local", "--level", name_of("bell", bell[0], ""),
+		name_of("door", door[0], ""));
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	for (int i = 0; i < 100; i++)
+		expect_line(&c, "bell in\n");
+	ck_assert_int_eq(read(bell[0], &byte, 1), 1);
+	ck_assert_int_eq(write(door[1], "x", 1), 1);
+	expect_many_then(&c, 0, "bell in\n", "door in\n");
+	ck_assert_int_eq(read(door[0], &byte, 1), 1);
+	shutdown(bell[1], SHUT_RDWR);
+	expect_many_then(&c, 0, "door in\n", "bell in hup\n");
+	close(door[1]);
+	expect_line(&c, "door hup\n");
+	expect_exit(&c, "", 0);
+	door[1] = dup(0);
+	close_pair();
+}
+END_TEST
+
 START_TEST(nobody_reads)
 {
 	struct program c;
@@ -191,5 +257,5 @@ START_TEST(interrupted)
 END_TEST
 
 UNIT_MAIN("ctl/program", one_ready_of_two, a_line_for_each_that_is_ready, timeouts, json_lines,
-	refusals, no_daemon, watch_until_all_have_ended, silent_until_named, nobody_reads,
-	interrupted)
+	refusals, no_daemon, watch_until_all_have_ended, silent_until_named, silence,
+	silence_until_named, as_long_as_it_is_ready, nobody_reads, interrupted)

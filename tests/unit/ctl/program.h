@@ -32,6 +32,8 @@ static void start(struct program *c, const char *const argv[])
 	int in[2], out[2], err[2];
 
 	ck_assert_int_eq(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+	/* Small: what a test has to pass over is little. */
+	fcntl(out[0], F_SETPIPE_SZ, 4096);
 	c->pid = fork();
 	ck_assert_int_ge(c->pid, 0);
 	if (c->pid == 0) {
@@ -122,6 +124,22 @@ static void expect_exit(struct program *c, const char *out, int code)
 
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == code,
 		"status %#x, not exit %d; %s", status, code, err);
+}
+
+/* Pass over lines of this kind, at least n of them; what comes then is the other one. */
+static inline void expect_many_then(
+	struct program *c, unsigned int n, const char *line, const char *then)
+{
+	char buf[512];
+	unsigned int i = 0;
+
+	for (;; i++) {
+		read_text(c->out, buf, sizeof(buf), true);
+		if (strcmp(buf, line) != 0)
+			break;
+	}
+	ck_assert_str_eq(buf, then);
+	ck_assert_uint_ge(i, n);
 }
 
 static const char *name_of(const char *name, int fd, const char *words)
