@@ -107,8 +107,7 @@ START_TEST(bad_arguments)
 	ck_assert_int_eq(
 		rdy_client_register(client, pipes[1][0], 0, 0x10, RDY_EDGE, 0, &h), -EINVAL);
 	ck_assert_int_eq(
-		rdy_client_register(client, pipes[1][0], 0, RDY_READABLE, 4, 0, &h),
-		-EINVAL);
+		rdy_client_register(client, pipes[1][0], 0, RDY_READABLE, 4, 0, &h), -EINVAL);
 	ck_assert_int_eq(rdy_client_register(client, pipes[1][0], 0, RDY_READABLE, RDY_EDGE, 2, &h),
 		-EINVAL);
 	ck_assert_uint_eq(h, 77);
