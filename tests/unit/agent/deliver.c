@@ -155,7 +155,8 @@ START_TEST(records_one_by_one)
 		{0x10, WIRE_ONESHOT, 0, WIRE_E_INTEREST_INVALID, 0x10},
 		{0x1001, WIRE_ONESHOT, 0, WIRE_E_INTEREST_INVALID, 0x1001},
 		{WIRE_READABLE, 0, 0, WIRE_E_MODE_INVALID, 0},
-		{WIRE_READABLE, WIRE_LEVEL, 0, WIRE_E_MODE_INVALID, WIRE_LEVEL},
+		{WIRE_READABLE, WIRE_LEVEL, 0, WIRE_OK, 0},
+		{WIRE_READABLE, 4, 0, WIRE_E_MODE_INVALID, 4},
 		{WIRE_READABLE, 9, 0, WIRE_E_MODE_INVALID, 9},
 		{WIRE_READABLE, WIRE_ONESHOT, 4, WIRE_E_FLAGS_INVALID, 4},
 		{WIRE_READABLE, WIRE_EDGE, WIRE_REG_DISARMED, WIRE_E_FLAGS_INVALID, 2},
@@ -425,7 +426,8 @@ START_TEST(without_edges)
 	config.selector = CHANNEL_SELECTOR_POLL;
 	rig_start(&config);
 	client = rig_open();
-	ck_assert_uint_eq(rig.agent.reactor.sessions[0]->features, WIRE_FEATURE_ONESHOT);
+	ck_assert_uint_eq(rig.agent.reactor.sessions[0]->features,
+		WIRE_FEATURE_ONESHOT | WIRE_FEATURE_LEVEL | WIRE_FEATURE_DEADLINE);
 	ck_assert_int_eq(pipe(p), 0);
 	ck_assert_uint_eq(try_register(client, p[0], 1, WIRE_READABLE, WIRE_EDGE, 0).error,
 		WIRE_E_MODE_INVALID);

@@ -165,8 +165,7 @@ static inline void rig_settle(uint32_t n_quarantined)
 
 	for (int i = 0; i < RIG_ROUNDS; i++) {
 		if (rig.agent.n_sessions == 0 && rig.agent.pumps.n == 0 &&
-			rig.agent.outbox.n == 0 &&
-			link_sender_pending(&rig.agent.link) == 0 &&
+			rig.agent.outbox.n == 0 && link_sender_pending(&rig.agent.link) == 0 &&
 			atomic_load(&rig.agent.descriptors.used) == rig.used + more)
 			break;
 		rig_turn();

@@ -31,7 +31,8 @@ START_TEST(hello_and_welcome)
 	ck_assert_uint_eq(w.version, 1);
 	ck_assert_uint_eq(w.batch_max, WIRE_BATCH_MAX);
 	ck_assert_uint_eq(w.frame_max, WIRE_FRAME_MAX);
-	ck_assert_uint_eq(w.features, WIRE_FEATURE_ONESHOT | WIRE_FEATURE_EDGE);
+	ck_assert_uint_eq(w.features, WIRE_FEATURE_ONESHOT | WIRE_FEATURE_EDGE |
+					      WIRE_FEATURE_LEVEL | WIRE_FEATURE_DEADLINE);
 	ck_assert_uint_eq(w.session, 1);
 	ck_assert_uint_eq(w.registrations, config.registrations_session);
 	ck_assert_uint_eq(w.unanswered_max, WIRE_UNANSWERED_MAX);

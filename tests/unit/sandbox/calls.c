@@ -514,7 +514,7 @@ static bool threads(void)
 	pthread_t t;
 	int ran = 0;
 
-	return syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS &&
+	return syscall(SYS_clone3, NULL, 0) < 0 && (errno == ENOSYS || !have_filter) &&
 	       pthread_create(&t, NULL, thread, &ran) == 0 && pthread_join(t, NULL) == 0 && ran;
 }
 
