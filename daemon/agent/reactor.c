@@ -440,6 +440,7 @@ static void read_clock(struct reactor *r)
 
 void reactor_round(struct reactor *r, int64_t timeout_ns)
 {
+	bool was_parked = r->parked;
 	struct rdy_event e;
 	int n;
 
@@ -464,7 +465,8 @@ void reactor_round(struct reactor *r, int64_t timeout_ns)
 	 */
 	while (rdy_events_next(r->events, &e) == 1)
 		dispatch(r, &e);
-	if (!r->parked)
+	/* What was dropped is reported by the next wait: it goes out together with what waits already. */
+	if (!r->parked && !was_parked)
 		work(r);
 	reactor_give_up(r);
 	free_dead(r);
