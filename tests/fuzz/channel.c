@@ -20,8 +20,8 @@ static void must(int holds)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static uint8_t again[CHANNEL_BYTES_MAX];
 	struct channel_message m, untouched;
-	uint8_t again[sizeof(m)];
 	int r;
 
 	if (size < 1)
@@ -33,7 +33,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(r == -EPROTO && memcmp(&m, &untouched, sizeof(m)) == 0);
 		return 0;
 	}
-	must(r == 0 && m.version == CHANNEL_VERSION && data[0] <= 2);
+	must(r == 0 && m.version >= CHANNEL_VERSION_OLDEST && m.version <= CHANNEL_VERSION &&
+		data[0] <= 2);
+	must(m.n_data <= CHANNEL_DATA_MAX && size - 1 <= CHANNEL_BYTES_MAX);
+	/* Borrowed: the end of the message. */
+	must(m.n_data ? (const uint8_t *)m.data + m.n_data == data + size : m.data == NULL);
 	must(channel_encode(again, &m) == size - 1 && memcmp(again, data + 1, size - 1) == 0);
 	return 0;
 }
