@@ -241,6 +241,7 @@ int rdy_client_modify(struct rdy_client *c, uint64_t handle, uint32_t interest, 
 	reg->disarmed = false;
 	/* What was found with the old interest is void; what still holds is reported again. */
 	rdy__client_withdraw(c, reg);
+	rdy__deadline_touch(c, reg);
 	rdy__client_want(c, reg, RDY__WANT_MODIFY);
 	rdy__client_poller_update(c, false);
 	return 0;
@@ -261,6 +262,7 @@ int rdy_client_rearm(struct rdy_client *c, uint64_t handle)
 	if (!reg->disarmed || reg->type || reg->state == RDY__REG_ENDED)
 		return 0;
 	reg->disarmed = false;
+	rdy__deadline_touch(c, reg);
 	rdy__client_want(c, reg, RDY__WANT_REARM);
 	rdy__client_poller_update(c, false);
 	return 0;
@@ -269,6 +271,7 @@ int rdy_client_rearm(struct rdy_client *c, uint64_t handle)
 int rdy_client_set_deadline(struct rdy_client *c, uint64_t handle, int64_t at_ns, int64_t idle_ns)
 {
 	struct rdy__reg *reg;
+	int r;
 
 	if (!rdy__guard_ok(&c->guard))
 		return -ECHILD;
@@ -284,18 +287,14 @@ int rdy_client_set_deadline(struct rdy_client *c, uint64_t handle, int64_t at_ns
 	/* Ended: its last event waits to be taken and says so. */
 	if (reg->state == RDY__REG_ENDED)
 		return 0;
-	reg->at_ns = at_ns;
-	/* The protocol's longest, 146 years. */
-	reg->idle_ns =
-		(uint64_t)idle_ns < WIRE_DEADLINE_MAX_NS ? idle_ns : (int64_t)WIRE_DEADLINE_MAX_NS;
-	rdy__client_want_deadline(c, reg);
+	r = rdy__deadline_set(c, reg, at_ns, idle_ns);
 	rdy__client_poller_update(c, false);
-	return 0;
+	return r;
 }
 
 void rdy__client_bury(struct rdy_client *c, struct rdy__reg *reg)
 {
-	rdy__client_drop_deadline(c, reg);
+	rdy__deadline_drop(c, reg);
 	rdy__regs_forget_fd(&c->regs, reg);
 	if (reg->want == RDY__WANT_DEREGISTER)
 		reg->state = RDY__REG_LEAVING;
@@ -313,6 +312,7 @@ int rdy_client_deregister(struct rdy_client *c, uint64_t handle)
 	if (!reg)
 		return -ENOENT;
 	rdy__client_withdraw(c, reg);
+	rdy__client_withdraw_timeouts(c, reg, WIRE_TIMEOUT_AT | WIRE_TIMEOUT_IDLE);
 	if (reg->state == RDY__REG_QUEUED)
 		rdy__client_want_nothing(c, reg);
 	else if (reg->state != RDY__REG_ENDED)

@@ -132,6 +132,11 @@ static int welcomed(struct rdy_client *c, const struct wire_frame *f)
 		c->batch_max = WIRE_BATCH_MAX;
 	c->owed_max = w.unanswered_max < RDY__OWED_MAX ? w.unanswered_max : RDY__OWED_MAX;
 	c->features = w.features;
+	c->deadlines_max = (w.frame_max - WIRE_HEADER_BYTES) / WIRE_SET_DEADLINE_BYTES;
+	if (c->deadlines_max > WIRE_BATCH_MAX)
+		c->deadlines_max = WIRE_BATCH_MAX;
+	if (c->deadlines_max == 0)
+		c->features &= ~(uint64_t)WIRE_FEATURE_DEADLINE;
 	c->up_since_ns = rdy__now_ns();
 	c->conn = RDY__CONN_UP;
 	return 0;
@@ -192,13 +197,14 @@ static void requeue(struct rdy_client *c)
 		if (reg->state == RDY__REG_FREE || reg->state == RDY__REG_QUEUED)
 			continue;
 		rdy__client_want_nothing(c, reg);
-		rdy__client_drop_deadline(c, reg);
+		rdy__deadline_lost(c, reg);
 		reg->id = 0;
 		reg->seq = 0;
 		if (reg->state == RDY__REG_LEAVING) {
 			rdy__regs_release(&c->regs, reg);
 		} else if (reg->state != RDY__REG_ENDED) {
 			/* What is queued for it is in the record by now: interest, mode, disarmed. */
+			/* A level comes back armed: what was not acknowledged is told again. */
 			reg->disarmed &= reg->mode == RDY_ONESHOT;
 			reg->state = RDY__REG_QUEUED;
 			rdy__client_want(c, reg, RDY__WANT_REGISTER);
@@ -216,6 +222,23 @@ static void retry(struct rdy_client *c, int64_t now_ns)
 {
 	retry_after(c, now_ns, c->backoff_ns);
 	c->backoff_ns = c->backoff_ns * 2 < BACKOFF_MAX_NS ? c->backoff_ns * 2 : BACKOFF_MAX_NS;
+}
+
+/* A session that was ended for this is not wanted back at once: as long to wait as after a refusal. */
+static bool is_unwanted(uint32_t error)
+{
+	switch (error) {
+	case WIRE_E_QUOTA_SESSIONS:
+	case WIRE_E_QUOTA_CONNECTS:
+	case WIRE_E_LIMIT_SESSIONS:
+	case WIRE_E_LIMIT_UIDS:
+	case WIRE_E_UID_WEDGED:
+	case WIRE_E_KICKED:
+	case WIRE_E_UID_FROZEN:
+		return true;
+	default:
+		return false;
+	}
 }
 
 void rdy__client_lost(struct rdy_client *c, uint32_t error)
@@ -238,7 +261,10 @@ void rdy__client_lost(struct rdy_client *c, uint32_t error)
 	}
 	if (c->backoff_ns < BACKOFF_MIN_NS || now - c->up_since_ns >= GOOD_NS)
 		c->backoff_ns = BACKOFF_MIN_NS;
-	retry(c, now);
+	if (is_unwanted(error))
+		retry_after(c, now, BACKOFF_MAX_NS);
+	else
+		retry(c, now);
 }
 
 /* An attempt to come back has failed. */

@@ -5,7 +5,7 @@
  *   client.c   the public calls that queue          regs.c     registrations
  *   wait.c     dispatch, next, wait, sync           send.c     queues -> frames
  *   connect.c  connecting, losing, trying again     receive.c  frames -> events
- *   poller.c   the descriptor that others poll
+ *   poller.c   the descriptor that others poll    deadline.c deadlines of registrations
  */
 #ifndef CLIENT_INTERNAL_H
 #define CLIENT_INTERNAL_H
@@ -18,6 +18,7 @@
 
 #include "base/guard.h"
 #include "base/list.h"
+#include "deadline.h"
 #include "regs.h"
 #include "wire/wire.h"
 
@@ -70,19 +71,20 @@ struct rdy_client {
 
 	struct rdy__list ready; /* FIFO of registrations with an event */
 	struct rdy__list queue[RDY__N_WANTS];
-	struct rdy__list deadlines; /* of registrations whose id is known: to be sent */
+	struct rdy__list deadlines; /* of live registrations: to be sent */
 	struct rdy__regs regs;
 	struct rdy__owed owed[RDY__OWED_MAX];
 	struct rdy__notice notices[RDY__NOTICES_MAX];
 
 	uint32_t serial;    /* of the last frame sent */
 	uint32_t batch_max; /* records in a frame of ours */
-	uint64_t features;  /* of the last WELCOME */
 	uint32_t owed_max;
-	int64_t reply_by_ns; /* HELLO, or n_owed > 0: an answer must come until then */
-	int64_t retry_at_ns; /* DOWN: the next attempt */
-	int64_t send_at_ns;  /* 0, or: the kernel has too many descriptors in flight, not before */
-	int64_t backoff_ns;  /* of the next attempt */
+	uint32_t deadlines_max; /* records in a SET_DEADLINE of ours */
+	uint64_t features;	/* of the last WELCOME, as far as they can be used */
+	int64_t reply_by_ns;	/* HELLO, or n_owed > 0: an answer must come until then */
+	int64_t retry_at_ns;	/* DOWN: the next attempt */
+	int64_t send_at_ns; /* 0, or: the kernel has too many descriptors in flight, not before */
+	int64_t backoff_ns; /* of the next attempt */
 	int64_t up_since_ns;
 	uint32_t random;
 	uint32_t refusal; /* broker's error that the last HELLO got, 0 = none */
@@ -134,10 +136,6 @@ void rdy__client_notify(struct rdy_client *c, uint32_t type, uint32_t error);
 void rdy__client_want(struct rdy_client *c, struct rdy__reg *reg, enum rdy__want want);
 /* Take the request back, if one is queued. */
 void rdy__client_want_nothing(struct rdy_client *c, struct rdy__reg *reg);
-/* The registration's deadlines have changed, or the broker does not know them. */
-void rdy__client_want_deadline(struct rdy_client *c, struct rdy__reg *reg);
-/* The broker need not be told any more. */
-void rdy__client_drop_deadline(struct rdy_client *c, struct rdy__reg *reg);
 /* True: rdy__client_flush() would send something. */
 bool rdy__client_can_send(const struct rdy_client *c);
 /* Send what can be sent without waiting. Returns 0 (whatever became of the connection) or -ENOMEM. */
@@ -162,10 +160,12 @@ bool rdy__client_first_reset(struct rdy_client *c);
 /* An event waits: merged into the one that waits already. type RDY_CLIENT_READY or FAILED. */
 void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, uint16_t bits,
 	uint8_t flags, uint32_t error);
-/* A deadline has passed: WIRE_TIMEOUT_* bits, merged into those that wait. */
-void rdy__client_post_timeout(struct rdy_client *c, struct rdy__reg *reg, uint8_t over);
-/* Withdraw the waiting events, if any. */
+/* Withdraw it, if any. */
 void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg);
+/* Deadlines have passed: an event of its own. WIRE_TIMEOUT_* bits, merged into those that wait. */
+void rdy__client_post_timeouts(struct rdy_client *c, struct rdy__reg *reg, uint8_t over);
+/* Withdraw these, if they wait. */
+void rdy__client_withdraw_timeouts(struct rdy_client *c, struct rdy__reg *reg, uint8_t over);
 /* The registration has failed: the user will hear, its handle dies with that event. */
 void rdy__client_fail(struct rdy_client *c, struct rdy__reg *reg, uint32_t error);
 

@@ -14,7 +14,8 @@
 void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, uint16_t bits,
 	uint8_t flags, uint32_t error)
 {
-	/* Invariant: PEND-1: a registration has one waiting event, into which later ones are merged.
+	/* Invariant: PEND-1: a registration has one waiting event, and one of its deadlines, into which
+	 * later ones are merged.
 	 * Why: memory is bounded by the number of registrations, however late the user takes them.
 	 * Test: tests/unit/client/events.c/events_merge */
 	if (!reg->type) {
@@ -28,7 +29,19 @@ void rdy__client_post(struct rdy_client *c, struct rdy__reg *reg, uint8_t type, 
 	reg->error = error;
 }
 
-void rdy__client_post_timeout(struct rdy_client *c, struct rdy__reg *reg, uint8_t over)
+void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg)
+{
+	if (!reg->type)
+		return;
+	if (!reg->timeouts)
+		rdy__list_unlink(&reg->ready);
+	c->n_ready--;
+	reg->type = reg->event_flags = 0;
+	reg->bits = 0;
+	reg->error = 0;
+}
+
+void rdy__client_post_timeouts(struct rdy_client *c, struct rdy__reg *reg, uint8_t over)
 {
 	if (!reg->timeouts) {
 		if (!reg->type)
@@ -38,70 +51,72 @@ void rdy__client_post_timeout(struct rdy_client *c, struct rdy__reg *reg, uint8_
 	reg->timeouts |= over;
 }
 
-void rdy__client_withdraw(struct rdy_client *c, struct rdy__reg *reg)
+void rdy__client_withdraw_timeouts(struct rdy_client *c, struct rdy__reg *reg, uint8_t over)
 {
-	if (!reg->type && !reg->timeouts)
+	if (!(reg->timeouts & over))
 		return;
-	rdy__list_unlink(&reg->ready);
-	c->n_ready -= (uint32_t)(reg->type != 0) + (reg->timeouts != 0);
-	reg->type = reg->event_flags = reg->timeouts = 0;
-	reg->bits = 0;
-	reg->error = 0;
+	reg->timeouts &= (uint8_t)~over;
+	if (reg->timeouts)
+		return;
+	c->n_ready--;
+	if (!reg->type)
+		rdy__list_unlink(&reg->ready);
+}
+
+/* Nothing more comes of it but the event that says so. */
+static void end(struct rdy_client *c, struct rdy__reg *reg)
+{
+	rdy__client_want_nothing(c, reg);
+	rdy__deadline_drop(c, reg);
+	rdy__client_withdraw_timeouts(c, reg, WIRE_TIMEOUT_AT | WIRE_TIMEOUT_IDLE);
+	reg->state = RDY__REG_ENDED;
 }
 
 void rdy__client_fail(struct rdy_client *c, struct rdy__reg *reg, uint32_t error)
 {
-	rdy__client_want_nothing(c, reg);
-	rdy__client_drop_deadline(c, reg);
+	end(c, reg);
 	rdy__client_withdraw(c, reg);
-	reg->state = RDY__REG_ENDED;
 	rdy__client_post(c, reg, RDY_CLIENT_FAILED, 0, RDY_CLIENT_ENDED, error);
 }
 
-static void apply_timeout(struct rdy_client *c, struct rdy__reg *reg, uint16_t over)
+static void apply_ready(struct rdy_client *c, struct rdy__reg *reg, const struct wire_event *e)
 {
-	over &= WIRE_TIMEOUT_AT | WIRE_TIMEOUT_IDLE;
-	if (!over)
-		return;
-	/* Not to be told again after a reconnect; one that was set meanwhile still waits to be sent. */
-	if (over & WIRE_TIMEOUT_AT && !rdy__list_linked(&reg->due))
-		reg->at_ns = 0;
-	rdy__client_post_timeout(c, reg, (uint8_t)over);
-}
+	uint8_t flags = e->flags & WIRE_EVENT_PAUSED ? RDY_CLIENT_PAUSED : 0;
+	/* An event that crossed a MODIFY to another mode leaves nothing to be armed: the MODIFY has. */
+	bool acknowledged = e->flags & WIRE_EVENT_ACK && reg->mode == RDY_LEVEL;
 
-static void apply_event(struct rdy_client *c, const struct wire_event *e)
-{
-	struct rdy__reg *reg = rdy__regs_find(&c->regs, e->cookie);
-	uint8_t flags = 0;
-
-	/* Of an ended or left registration, or of a type that a newer daemon sends. */
-	if (!reg || (reg->state != RDY__REG_LIVE && reg->state != RDY__REG_SENT) ||
-		(reg->id && reg->id != e->id))
-		return;
-	if (e->type == WIRE_EVENT_TIMEOUT) {
-		apply_timeout(c, reg, e->ready);
-		return;
-	}
-	if (e->type != WIRE_EVENT_READY)
-		return;
 	reg->seq = e->seq;
-	if (e->flags & WIRE_EVENT_PAUSED)
-		flags |= RDY_CLIENT_PAUSED;
-	if (e->flags & (WIRE_EVENT_DISARMED | WIRE_EVENT_ACK)) {
-		if (e->flags & WIRE_EVENT_DISARMED)
-			flags |= RDY_CLIENT_DISARMED;
+	if (e->flags & WIRE_EVENT_DISARMED)
+		flags |= RDY_CLIENT_DISARMED;
+	if (e->flags & WIRE_EVENT_DISARMED || acknowledged) {
 		reg->disarmed = true;
 		/* A REARM that was not sent yet answers an earlier event; the user answers this one. */
 		if (reg->want == RDY__WANT_REARM)
 			rdy__client_want_nothing(c, reg);
 	}
+	/* What was silent is not any more, and its time starts again. */
+	rdy__client_withdraw_timeouts(c, reg, WIRE_TIMEOUT_IDLE);
+	rdy__deadline_touch(c, reg);
 	if (e->flags & WIRE_EVENT_ENDED) {
 		flags |= RDY_CLIENT_ENDED;
-		rdy__client_want_nothing(c, reg);
-		rdy__client_drop_deadline(c, reg);
-		reg->state = RDY__REG_ENDED;
+		end(c, reg);
 	}
 	rdy__client_post(c, reg, RDY_CLIENT_READY, e->ready, flags, 0);
+}
+
+static void apply_event(struct rdy_client *c, const struct wire_event *e)
+{
+	struct rdy__reg *reg = rdy__regs_find(&c->regs, e->cookie);
+
+	/* Of an ended or left registration. */
+	if (!reg || (reg->state != RDY__REG_LIVE && reg->state != RDY__REG_SENT) ||
+		(reg->id && reg->id != e->id))
+		return;
+	if (rdy__likely(e->type == WIRE_EVENT_READY))
+		apply_ready(c, reg, e);
+	else if (e->type == WIRE_EVENT_TIMEOUT)
+		rdy__deadline_over(c, reg, e->ready);
+	/* Other types are a newer daemon's. */
 }
 
 static void apply_registered(
@@ -127,8 +142,8 @@ static void apply_registered(
 		reg->want = RDY__WANT_NOTHING;
 		rdy__client_want(c, reg, want);
 	}
-	if (reg->state == RDY__REG_LIVE && (reg->at_ns || reg->idle_ns))
-		rdy__client_want_deadline(c, reg);
+	if (reg->state == RDY__REG_LIVE)
+		rdy__deadline_live(c, reg);
 }
 
 static void apply_modified(struct rdy_client *c, struct rdy__reg *reg, const struct wire_result *r)
@@ -140,6 +155,13 @@ static void apply_modified(struct rdy_client *c, struct rdy__reg *reg, const str
 	/* The broker watches what nobody wants any more: the user and the broker are both told. */
 	rdy__client_fail(c, reg, r->error);
 	rdy__client_want(c, reg, RDY__WANT_DEREGISTER);
+}
+
+static void apply_deadline_set(
+	struct rdy_client *c, struct rdy__reg *reg, const struct wire_result *r)
+{
+	reg->deadline->n_asked--;
+	apply_modified(c, reg, r);
 }
 
 static struct rdy__owed *find_owed(struct rdy_client *c, uint32_t serial)
@@ -159,8 +181,10 @@ static void apply_result(struct rdy_client *c, const struct rdy__owed *o, uint32
 		return;
 	if (o->type == WIRE_REGISTER)
 		apply_registered(c, reg, result);
-	else if (o->type == WIRE_MODIFY || o->type == WIRE_SET_DEADLINE)
+	else if (o->type == WIRE_MODIFY)
 		apply_modified(c, reg, result);
+	else if (o->type == WIRE_SET_DEADLINE)
+		apply_deadline_set(c, reg, result);
 }
 
 /* Every record has one and the same result. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "deadline.h"
+
 #define MIN_BY_FD 64u
 
 void rdy__regs_init(struct rdy__regs *regs)
@@ -16,6 +18,8 @@ void rdy__regs_init(struct rdy__regs *regs)
 
 void rdy__regs_deinit(struct rdy__regs *regs)
 {
+	for (uint32_t i = 0; i < regs->n_slots; i++)
+		free(rdy__regs_at(regs, i)->deadline);
 	for (uint32_t i = 0; i < regs->n_slots; i += RDY__REG_CHUNK)
 		free(regs->chunks[i / RDY__REG_CHUNK]);
 	free(regs->chunks);
@@ -60,7 +64,6 @@ static int grow_slots(struct rdy__regs *regs)
 		chunk[i].index = regs->n_slots + i;
 		chunk[i].generation = 1;
 		rdy__list_init(&chunk[i].ready);
-		rdy__list_init(&chunk[i].due);
 		rdy__list_append(&regs->free, &chunk[i].out);
 	}
 	regs->n_slots += RDY__REG_CHUNK;
@@ -90,7 +93,6 @@ int rdy__regs_add(struct rdy__regs *regs, int fd, struct rdy__reg **ret)
 	};
 	rdy__list_init(&reg->ready);
 	rdy__list_init(&reg->out);
-	rdy__list_init(&reg->due);
 	regs->by_fd[fd] = reg->index + 1;
 	*ret = reg;
 	return 0;
@@ -105,9 +107,11 @@ void rdy__regs_forget_fd(struct rdy__regs *regs, struct rdy__reg *reg)
 
 void rdy__regs_release(struct rdy__regs *regs, struct rdy__reg *reg)
 {
-	assert(!rdy__list_linked(&reg->ready) && !rdy__list_linked(&reg->out) &&
-		!rdy__list_linked(&reg->due));
+	assert(!rdy__list_linked(&reg->ready) && !rdy__list_linked(&reg->out));
+	assert(!reg->deadline || !rdy__list_linked(&reg->deadline->due));
 	rdy__regs_forget_fd(regs, reg);
+	free(reg->deadline);
+	reg->deadline = NULL;
 	reg->state = RDY__REG_FREE;
 	/* 0 is never a generation, so no handle is 0. */
 	if (++reg->generation == 0)

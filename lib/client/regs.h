@@ -44,13 +44,14 @@ enum rdy__want {
 	RDY__WANT_NOTHING = RDY__N_WANTS,
 };
 
+struct rdy__deadline;
+
 struct rdy__reg {
 	struct rdy__list ready; /* in client->ready while type or timeouts is not 0 */
 	struct rdy__list out;	/* in client->queue[want], or in regs->free */
-	struct rdy__list due;	/* in client->deadlines: the broker has to be told */
 	uint64_t token;
-	uint64_t id;		/* the broker's, 0 = unknown */
-	int64_t at_ns, idle_ns; /* deadlines, 0 = none */
+	uint64_t id;			/* the broker's, 0 = unknown */
+	struct rdy__deadline *deadline; /* owned; NULL: it never had one */
 	uint32_t index, generation;
 	uint32_t seq; /* of the last event read */
 	int fd;
@@ -58,7 +59,8 @@ struct rdy__reg {
 	uint8_t mode, flags; /* RDY_EDGE ..., RDY_CLIENT_KEEP */
 	uint8_t state;	     /* enum rdy__reg_state */
 	uint8_t want;	     /* enum rdy__want; a stronger one replaces a weaker one */
-	bool disarmed;	     /* an event with DISARMED or ACK was read and nothing armed it again */
+	/* ONESHOT: an event was read and nothing armed it again; LEVEL: one was read and not taken */
+	bool disarmed;
 	/* the event that waits, if any */
 	uint8_t type,
 		event_flags; /* RDY_CLIENT_READY or FAILED, 0 = none; RDY_CLIENT_DISARMED ... */

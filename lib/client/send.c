@@ -70,24 +70,6 @@ void rdy__client_want(struct rdy_client *c, struct rdy__reg *reg, enum rdy__want
 		enqueue(c, reg);
 }
 
-void rdy__client_drop_deadline(struct rdy_client *c, struct rdy__reg *reg)
-{
-	if (!rdy__list_linked(&reg->due))
-		return;
-	rdy__list_unlink(&reg->due);
-	c->n_queued--;
-}
-
-void rdy__client_want_deadline(struct rdy_client *c, struct rdy__reg *reg)
-{
-	/* Without an id it waits for the answer to REGISTER. A broker without deadlines would end the session. */
-	if (rdy__list_linked(&reg->due) || reg->state != RDY__REG_LIVE || !reg->id ||
-		!(c->features & WIRE_FEATURE_DEADLINE))
-		return;
-	rdy__list_append(&c->deadlines, &reg->due);
-	c->n_queued++;
-}
-
 bool rdy__client_can_send(const struct rdy_client *c)
 {
 	if (c->conn != RDY__CONN_UP || c->send_blocked || c->send_at_ns)
@@ -271,22 +253,11 @@ static int send_batch(struct rdy_client *c, enum rdy__want want)
 	return 0;
 }
 
-/* The broker counts from when it reads: what is left by now. */
-static uint64_t left_ns(int64_t now_ns, int64_t at_ns)
-{
-	uint64_t left = at_ns > now_ns ? (uint64_t)(at_ns - now_ns) : 1;
-
-	if (!at_ns)
-		return 0;
-	return left < WIRE_DEADLINE_MAX_NS ? left : WIRE_DEADLINE_MAX_NS;
-}
-
 /* Up to one frame of deadlines. Returns as not_sent(), or -ENOMEM. */
 static int send_deadlines(struct rdy_client *c)
 {
 	uint8_t frame[WIRE_HEADER_BYTES + WIRE_BATCH_MAX * WIRE_SET_DEADLINE_BYTES];
-	/* Its records are longer than those that batch_max is about. */
-	uint32_t n = 0, max = c->batch_max * WIRE_REGISTER_BYTES / WIRE_SET_DEADLINE_BYTES + 1;
+	uint32_t n = 0, max = c->n_queued < c->deadlines_max ? c->n_queued : c->deadlines_max;
 	uint64_t *handles = malloc(max * sizeof(*handles));
 	int64_t now_ns = rdy__now_ns();
 	size_t n_bytes;
@@ -295,15 +266,13 @@ static int send_deadlines(struct rdy_client *c)
 	if (!handles)
 		return -ENOMEM;
 	rdy__list_for_each (l, &c->deadlines) {
-		const struct rdy__reg *reg = rdy__list_entry(l, struct rdy__reg, due);
+		const struct rdy__deadline *d = rdy__list_entry(l, struct rdy__deadline, due);
+		const struct wire_set_deadline q = rdy__deadline_record(d, now_ns);
 
 		if (n == max)
 			break;
-		wire_put_set_deadline(frame, n,
-			&(struct wire_set_deadline){.id = reg->id,
-				.at_ns = left_ns(now_ns, reg->at_ns),
-				.idle_ns = (uint64_t)reg->idle_ns});
-		handles[n++] = rdy__reg_handle(reg);
+		wire_put_set_deadline(frame, n, &q);
+		handles[n++] = rdy__reg_handle(d->reg);
 	}
 	n_bytes = wire_put_header(frame, WIRE_SET_DEADLINE, c->serial + 1, n);
 	r = rdy__send_fds(c->sock, frame, n_bytes, NULL, 0);
@@ -313,9 +282,13 @@ static int send_deadlines(struct rdy_client *c)
 	}
 	c->serial++;
 	owe(c, WIRE_SET_DEADLINE, n, handles);
-	while (n--)
-		rdy__client_drop_deadline(
-			c, rdy__list_entry(c->deadlines.next, struct rdy__reg, due));
+	while (n--) {
+		struct rdy__deadline *d =
+			rdy__list_entry(c->deadlines.next, struct rdy__deadline, due);
+
+		d->n_asked++;
+		rdy__deadline_drop(c, d->reg);
+	}
 	return 0;
 }
 

@@ -126,7 +126,7 @@ static void take_notice(struct rdy_client *c, struct rdy_client_event *ret)
 		c->notices[i] = c->notices[i + 1];
 }
 
-static void take_timeout(struct rdy_client *c, struct rdy__reg *reg, struct rdy_client_event *ret)
+static void take_timeouts(struct rdy_client *c, struct rdy__reg *reg, struct rdy_client_event *ret)
 {
 	*ret = (struct rdy_client_event){
 		.token = reg->token,
@@ -135,21 +135,18 @@ static void take_timeout(struct rdy_client *c, struct rdy__reg *reg, struct rdy_
 		.flags = (reg->timeouts & WIRE_TIMEOUT_AT ? RDY_CLIENT_AT : 0) |
 			 (reg->timeouts & WIRE_TIMEOUT_IDLE ? RDY_CLIENT_IDLE : 0),
 	};
-	reg->timeouts = 0;
-	c->n_ready--;
-	if (!reg->type)
-		rdy__list_unlink(&reg->ready);
+	rdy__client_withdraw_timeouts(c, reg, reg->timeouts);
 }
 
 static void take_ready(struct rdy_client *c, struct rdy_client_event *ret)
 {
 	struct rdy__reg *reg = rdy__list_entry(c->ready.next, struct rdy__reg, ready);
 
-	if (rdy__unlikely(reg->timeouts)) {
-		take_timeout(c, reg, ret);
+	/* Readiness first: who gives up what is idle has seen then what there was. */
+	if (rdy__unlikely(!reg->type)) {
+		take_timeouts(c, reg, ret);
 		return;
 	}
-
 	*ret = (struct rdy_client_event){
 		.token = reg->token,
 		.handle = rdy__reg_handle(reg),

@@ -125,12 +125,15 @@ RDY_API int rdy_client_modify(
 RDY_API int rdy_client_rearm(struct rdy_client *client, uint64_t handle);
 
 /*
- * Queue deadlines of a registration; they replace those it has. at_ns: absolute, as rdy_now_ns(), fires once
- * (in the past: at once); idle_ns: fires when there was no readiness, rearm, modify or acknowledgement for so
- * long, and again only after the next one. 0 = none. They arrive as an event RDY_CLIENT_TIMEOUT, also while
- * the registration is disarmed, end with it, and live on over a reconnect.
+ * Queue deadlines of a registration; both replace what it has, also what waits to be taken.
+ * at_ns: absolute, as rdy_now_ns(); fires once, in the past at once. idle_ns: fires when there was no
+ *   readiness, rearm, modify or acknowledgement for so long, and again only after the next one. 0 = none;
+ *   more than 2^62 is 2^62.
+ * They arrive as an event RDY_CLIENT_TIMEOUT, also while the registration is disarmed, end with it, and live on
+ * over a reconnect. The daemon's refusal, or a daemon without deadlines after a reconnect, arrives as
+ * RDY_CLIENT_FAILED.
  * Errors: -EINVAL a time is negative · -ENOENT no live registration has this handle · -ENOTSUP the daemon has
- *   no deadlines · -ENOTCONN connection lost and RDY_CLIENT_NO_RECONNECT · -ECHILD.
+ *   no deadlines · -ENOMEM · -ENOTCONN connection lost and RDY_CLIENT_NO_RECONNECT · -ECHILD.
  * Thread: owner. Since: 0.1.
  */
 RDY_API int rdy_client_set_deadline(
@@ -154,7 +157,8 @@ RDY_API int rdy_client_dispatch(struct rdy_client *client);
 
 /*
  * Take the next event, without any input or output. Events of one registration that were not taken yet are
- * merged into one. Returns 1 and fills *ret, or 0 when there is none. Errors: -ECHILD.
+ * merged into one; passed deadlines are an event of their own, after its readiness, and RDY_CLIENT_IDLE is
+ * withdrawn when there is readiness after all. Returns 1 and fills *ret, or 0 when there is none. Errors: -ECHILD.
  * Thread: owner. Since: 0.1.
  */
 RDY_API int rdy_client_next(struct rdy_client *client, struct rdy_client_event *ret);

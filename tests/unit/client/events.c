@@ -565,6 +565,7 @@ START_TEST(after_fork)
 			  rdy_client_sync(client, 0) == -ECHILD &&
 			  rdy_client_fd(client) == -ECHILD &&
 			  rdy_client_rearm(client, h) == -ECHILD &&
+			  rdy_client_set_deadline(client, h, 0, 1) == -ECHILD &&
 			  rdy_client_modify(client, h, RDY_READABLE, RDY_EDGE) == -ECHILD &&
 			  rdy_client_deregister(client, h) == -ECHILD &&
 			  rdy_client_register(client, pipes[1][0], 0, RDY_READABLE, RDY_EDGE, 0,

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Level, with its acknowledgements, and deadlines, against a peer that counts every frame. */
+/* Level with its acknowledgements, and pauses, against a peer that counts every frame. */
 #include <errno.h>
-#include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "ready/timer.h"
 #include "peer.h"
 #include "unit.h"
 
@@ -42,42 +39,17 @@ static struct wire_rearm one_rearm(void)
 	return r;
 }
 
-static struct wire_set_deadline one_deadline(bool answer)
-{
-	struct wire_set_deadline d;
-	struct got g;
-
-	peer_recv(&peer, &g, WIRE_SET_DEADLINE, 1);
-	wire_get_set_deadline(&g.frame, 0, &d);
-	if (answer)
-		peer_answer(&peer, &g, d.id);
-	return d;
-}
-
 static uint64_t level(int i, uint64_t id)
 {
 	return live(&peer, client, pipes[i][0], (uint64_t)i, RDY_LEVEL, id);
 }
 
-/* The peer accepts, and the client, which is dispatched meanwhile, says HELLO again. */
 static void comes_back(void)
 {
-	struct timespec ts = {.tv_nsec = 1000000};
-
 	peer_hang_up(&peer);
 	dispatch_until(client, 1);
-	for (int i = 0; i < 20000; i++) {
-		struct pollfd p = {.fd = peer.listener, .events = POLLIN};
-
-		ck_assert_int_ge(rdy_client_dispatch(client), 0);
-		if (poll(&p, 1, 0) == 1) {
-			peer_accept(&peer);
-			peer_welcome(&peer);
-			return;
-		}
-		nanosleep(&ts, NULL);
-	}
-	ck_abort_msg("the client does not come back");
+	peer_accept_again(&peer, client);
+	peer_welcome(&peer);
 }
 
 START_TEST(hello_asks_for_them)
@@ -219,201 +191,67 @@ START_TEST(a_pause_is_told)
 }
 END_TEST
 
-START_TEST(a_deadline)
+/* Modes that were replaced while their event was on its way. */
+START_TEST(modes_cross)
 {
-	struct wire_set_deadline d;
-	struct rdy_client_event e;
-	int64_t at_ns = rdy_now_ns() + 3600 * RDY__NS_PER_S;
-	uint64_t h = live(&peer, client, pipes[0][0], 1, RDY_ONESHOT, 900);
-
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, at_ns, 7), 0);
-	ck_assert(readable(client));
-	peer_expect_silence(&peer);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	d = one_deadline(true);
-	ck_assert_uint_eq(d.id, 900);
-	ck_assert_uint_eq(d.idle_ns, 7);
-	ck_assert_uint_le(d.at_ns, 3600 * RDY__NS_PER_S);
-	ck_assert_uint_gt(d.at_ns, 3500 * RDY__NS_PER_S);
-	peer_timeout(&peer, h, 900, WIRE_TIMEOUT_AT, 0);
-	e = wait_one(client);
-	ck_assert_uint_eq(e.type, RDY_CLIENT_TIMEOUT);
-	ck_assert_uint_eq(e.flags, RDY_CLIENT_AT);
-	ck_assert_uint_eq(e.token, 1);
-	ck_assert_uint_eq(e.handle, h);
-	ck_assert_uint_eq(e.ready, 0);
-	/* In the past: at once. */
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 1, 0), 0);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	ck_assert_uint_eq(one_deadline(true).at_ns, 1);
-	/* Taken back before it was sent: what is sent is the newest. */
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, at_ns, 0), 0);
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, 0), 0);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	d = one_deadline(true);
-	ck_assert_uint_eq(d.at_ns, 0);
-	ck_assert_uint_eq(d.idle_ns, 0);
-	/* Further than the protocol goes. */
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, INT64_MAX, INT64_MAX), 0);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	d = one_deadline(true);
-	ck_assert_uint_eq(d.at_ns, WIRE_DEADLINE_MAX_NS);
-	ck_assert_uint_eq(d.idle_ns, WIRE_DEADLINE_MAX_NS);
-	ck_assert_int_eq(rdy_client_sync(client, LONG_NS), 0);
-}
-END_TEST
-
-/* Before the broker has said the id, it waits; with many, they travel together. */
-START_TEST(deadlines_wait_for_the_id)
-{
-	struct wire_set_deadline d;
-	uint64_t h[4];
+	struct wire_register r;
 	struct got g;
+	uint64_t h = level(0, 900);
 
-	for (int i = 0; i < 4; i++) {
-		ck_assert_int_eq(rdy_client_register(client, pipes[i][0], (uint64_t)i, RDY_READABLE,
-					 RDY_EDGE, 0, &h[i]),
-			0);
-		ck_assert_int_eq(rdy_client_set_deadline(client, h[i], 0, 10 + i), 0);
-	}
+	ck_assert_int_eq(rdy_client_modify(client, h, RDY_READABLE, RDY_ONESHOT), 0);
 	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_REGISTER, 4);
-	peer_expect_silence(&peer);
-	peer_answer(&peer, &g, 500);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_SET_DEADLINE, 4);
-	for (uint32_t i = 0; i < 4; i++) {
-		wire_get_set_deadline(&g.frame, i, &d);
-		ck_assert_uint_eq(d.id, 500 + i);
-		ck_assert_uint_eq(d.idle_ns, 10 + i);
-	}
-	peer_answer(&peer, &g, 500);
-	ck_assert_int_eq(rdy_client_sync(client, LONG_NS), 0);
-	/* Deregistered before it was sent: nobody hears of it. */
-	ck_assert_int_eq(rdy_client_set_deadline(client, h[0], 0, 5), 0);
-	ck_assert_int_eq(rdy_client_deregister(client, h[0]), 0);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_DEREGISTER, 1);
-	peer_expect_silence(&peer);
-}
-END_TEST
-
-/* A timeout and a readiness that wait are two events of one registration. */
-START_TEST(two_events_of_one)
-{
-	struct rdy_client_event e;
-	uint64_t h = live(&peer, client, pipes[0][0], 1, RDY_EDGE, 900);
-
-	peer_timeout(&peer, h, 900, WIRE_TIMEOUT_IDLE, 0);
-	peer_event(&peer, h, 900, RDY_READABLE, 0, 1);
-	peer_timeout(&peer, h, 900, WIRE_TIMEOUT_AT, 1);
-	dispatch_until(client, 2);
-	ck_assert_int_eq(rdy_client_next(client, &e), 1);
-	ck_assert_uint_eq(e.type, RDY_CLIENT_TIMEOUT);
-	ck_assert_uint_eq(e.flags, RDY_CLIENT_AT | RDY_CLIENT_IDLE);
-	ck_assert_int_eq(rdy_client_next(client, &e), 1);
-	ck_assert_uint_eq(e.type, RDY_CLIENT_READY);
-	ck_assert_uint_eq(e.ready, RDY_READABLE);
-	ck_assert_int_eq(rdy_client_next(client, &e), 0);
-	/* The other order, and both withdrawn by the end. */
-	peer_event(&peer, h, 900, RDY_READABLE, 0, 2);
-	peer_timeout(&peer, h, 900, WIRE_TIMEOUT_AT, 2);
-	dispatch_until(client, 2);
-	ck_assert_int_eq(rdy_client_deregister(client, h), 0);
-	ck_assert_int_eq(rdy_client_next(client, &e), 0);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-}
-END_TEST
-
-START_TEST(deadlines_come_back)
-{
-	struct rdy_client_event e;
-	struct wire_set_deadline d;
-	struct got g;
-	uint64_t h[3];
-
-	for (int i = 0; i < 3; i++)
-		h[i] = live(&peer, client, pipes[i][0], (uint64_t)i, RDY_EDGE, 900 + (uint64_t)i);
-	for (int i = 0; i < 3; i++) {
-		ck_assert_int_eq(rdy_client_set_deadline(client, h[i],
-					 rdy_now_ns() + 1000 * RDY__NS_PER_S, i == 1 ? 33 : 0),
-			0);
-	}
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_SET_DEADLINE, 3);
+	peer_recv(&peer, &g, WIRE_MODIFY, 1);
+	peer_event(&peer, h, 900, RDY_READABLE, WIRE_EVENT_ACK, 1);
 	peer_answer(&peer, &g, 900);
-	/* The first has fired, the second, too, but has an idle time; the third is owed. */
-	peer_timeout(&peer, h[0], 900, WIRE_TIMEOUT_AT, 0);
-	peer_timeout(&peer, h[1], 901, WIRE_TIMEOUT_AT, 0);
-	dispatch_until(client, 2);
-	for (int i = 0; i < 2; i++)
-		ck_assert_int_eq(rdy_client_next(client, &e), 1);
-	comes_back();
-	ck_assert_int_ge(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_REGISTER, 3);
-	peer_answer(&peer, &g, 700);
-	ck_assert_int_ge(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_SET_DEADLINE, 2);
-	for (uint32_t i = 0; i < 2; i++) {
-		wire_get_set_deadline(&g.frame, i, &d);
-		if (d.idle_ns) {
-			ck_assert_uint_eq(d.idle_ns, 33);
-			ck_assert_uint_eq(d.at_ns, 0);
-		} else {
-			ck_assert_uint_gt(d.at_ns, 900 * RDY__NS_PER_S);
-			ck_assert_uint_le(d.at_ns, 1000 * RDY__NS_PER_S);
-		}
-	}
-}
-END_TEST
-
-START_TEST(a_deadline_that_is_refused)
-{
-	struct rdy_client_event e;
-	struct got g;
-	uint64_t h = live(&peer, client, pipes[0][0], 1, RDY_EDGE, 900);
-
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, 5), 0);
+	wait_one(client);
 	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_SET_DEADLINE, 1);
-	peer_refuse(&peer, &g, WIRE_E_OUT_OF_MEMORY);
-	e = wait_one(client);
-	ck_assert_uint_eq(e.type, RDY_CLIENT_FAILED);
-	ck_assert_uint_eq(e.error, WIRE_E_OUT_OF_MEMORY);
-	ck_assert_int_eq(rdy_client_dispatch(client), 0);
-	peer_recv(&peer, &g, WIRE_DEREGISTER, 1);
-}
-END_TEST
-
-/* An older daemon would end the session at a frame that it does not know: it never gets one. */
-START_TEST(an_older_daemon)
-{
-	uint64_t h;
-
-	peer.welcome.features = WIRE_FEATURE_ONESHOT;
-	comes_back();
-	ck_assert_int_ge(rdy_client_sync(client, LONG_NS), 0);
-	h = live(&peer, client, pipes[0][0], 1, RDY_ONESHOT, 900);
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, 5), -ENOTSUP);
-	ck_assert_int_eq(rdy_client_dispatch(client), 2); /* LOST, RESTORED */
 	peer_expect_silence(&peer);
+	/* Nobody was told that it is disarmed, so it comes back armed. */
+	comes_back();
+	ck_assert_int_ge(rdy_client_dispatch(client), 0);
+	peer_recv(&peer, &g, WIRE_REGISTER, 1);
+	wire_get_register(&g.frame, 0, &r);
+	ck_assert_uint_eq(r.mode, WIRE_ONESHOT);
+	ck_assert_uint_eq(r.flags, 0);
 }
 END_TEST
 
-START_TEST(bad_arguments)
+/* An acknowledgement that could not be sent yet names the newest event, or none. */
+START_TEST(acknowledgement_of_the_newest)
 {
-	uint64_t h = live(&peer, client, pipes[0][0], 1, RDY_ONESHOT, 900);
+	uint64_t h = level(0, 900);
 
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, -1, 0), -EINVAL);
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, -1), -EINVAL);
-	ck_assert_int_eq(rdy_client_set_deadline(client, h + 1, 0, 1), -ENOENT);
-	ck_assert_int_eq(rdy_client_set_deadline(client, 0, 0, 1), -ENOENT);
-	ck_assert_int_eq(rdy_client_deregister(client, h), 0);
-	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, 1), -ENOENT);
+	peer_event(&peer, h, 900, RDY_READABLE, WIRE_EVENT_ACK, 1);
+	wait_one(client);
+	/* A kept one may hang up while it waits for the acknowledgement: that event is owed another. */
+	peer_event(&peer, h, 900, RDY_READ_CLOSED | RDY_WRITE_CLOSED, WIRE_EVENT_ACK, 2);
+	ck_assert_int_eq(rdy_client_dispatch(client), 1);
+	ck_assert_uint_eq(one_rearm().seq, 1); /* was sent first */
+	take_one(client);
+	ck_assert_int_eq(rdy_client_dispatch(client), 0);
+	ck_assert_uint_eq(one_rearm().seq, 2);
+}
+END_TEST
+
+/* Sync has acknowledged when it returns. */
+START_TEST(sync_acknowledges)
+{
+	uint8_t b[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
+	struct got g;
+	uint64_t h = level(0, 900);
+
+	peer_event(&peer, h, 900, RDY_READABLE, WIRE_EVENT_ACK, 1);
+	wait_one(client);
+	ck_assert_int_eq(rdy_client_sync(client, 0), -ETIMEDOUT);
+	ck_assert_uint_eq(one_rearm().seq, 1);
+	peer_recv(&peer, &g, WIRE_PING, 1);
+	wire_put_ping(b, wire_get_ping(&g.frame));
+	peer_send(&peer, b, wire_put_header(b, WIRE_PONG, g.frame.header.serial, 1));
+	ck_assert_int_eq(rdy_client_sync(client, LONG_NS), 0);
+	peer_expect_silence(&peer);
 }
 END_TEST
 
 UNIT_MAIN_WITH("client/modes", setup, teardown, hello_asks_for_them, acknowledged_when_taken,
 	acknowledged_together, no_acknowledgement_of_the_dead, level_comes_back_armed,
-	a_pause_is_told, a_deadline, deadlines_wait_for_the_id, two_events_of_one,
-	deadlines_come_back, a_deadline_that_is_refused, an_older_daemon, bad_arguments)
+	a_pause_is_told, modes_cross, acknowledgement_of_the_newest, sync_acknowledges)

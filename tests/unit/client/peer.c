@@ -138,6 +138,23 @@ struct rdy_client *peer_client(struct peer *p, const struct rdy_client_options *
 	return c;
 }
 
+void peer_accept_again(struct peer *p, struct rdy_client *c)
+{
+	struct pollfd pfds[2] = {
+		{.fd = p->listener, .events = POLLIN},
+		{.fd = rdy_client_fd(c), .events = POLLIN},
+	};
+	int64_t deadline = rdy__now_ns() + LONG_NS;
+
+	while (poll(pfds, 1, 0) == 0) {
+		ck_assert_int_lt(rdy__now_ns(), deadline);
+		/* While events wait the descriptor is readable, so this may spin for a moment. */
+		ck_assert_int_ge(poll(pfds, 2, LONG_NS / RDY__NS_PER_MS), 1);
+		ck_assert_int_ge(rdy_client_dispatch(c), 0);
+	}
+	peer_accept(p);
+}
+
 void peer_answer(struct peer *p, const struct got *request, uint64_t first_id)
 {
 	static const uint16_t replies[] = {

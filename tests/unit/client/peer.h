@@ -44,6 +44,8 @@ void peer_welcome(struct peer *p);
 /* A client that is connected to p. o: NULL or with everything but the path. */
 struct rdy_client *peer_client(struct peer *p, const struct rdy_client_options *o);
 void peer_hang_up(struct peer *p);
+/* Dispatch until the client, which has noticed the end, has connected anew; its HELLO was read. */
+void peer_accept_again(struct peer *p, struct rdy_client *c);
 
 /* The next request; waits for it. Its descriptors are closed at once; which they were stays in fds. */
 void peer_recv(struct peer *p, struct got *ret, enum wire_type type, uint32_t count);

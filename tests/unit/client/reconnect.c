@@ -50,22 +50,9 @@ static uint64_t queue(int fd, uint64_t token)
 	return h;
 }
 
-/* Dispatch until the client has connected anew. The peer has read its HELLO. */
 static void comes_back(void)
 {
-	struct pollfd p[2] = {
-		{.fd = peer.listener, .events = POLLIN},
-		{.fd = rdy_client_fd(client), .events = POLLIN},
-	};
-	int64_t deadline = rdy__now_ns() + LONG_NS;
-
-	while (poll(p, 1, 0) == 0) {
-		ck_assert_int_lt(rdy__now_ns(), deadline);
-		/* While events wait the descriptor is readable, so this may spin for a moment. */
-		ck_assert_int_ge(poll(p, 2, LONG_NS / RDY__NS_PER_MS), 1);
-		ck_assert_int_ge(rdy_client_dispatch(client), 0);
-	}
-	peer_accept(&peer);
+	peer_accept_again(&peer, client);
 }
 
 static void expect(uint32_t type, uint32_t error)
@@ -265,6 +252,7 @@ START_TEST(no_reconnect)
 	ck_assert_int_eq(rdy_client_wait(client, &e, 1, -1), -ENOTCONN);
 	ck_assert_int_eq(rdy_client_sync(client, -1), -ENOTCONN);
 	ck_assert_int_eq(rdy_client_rearm(client, h), -ENOTCONN);
+	ck_assert_int_eq(rdy_client_set_deadline(client, h, 0, 1), -ENOTCONN);
 	ck_assert_int_eq(rdy_client_modify(client, h, RDY_READABLE, RDY_EDGE), -ENOTCONN);
 	ck_assert_int_eq(
 		rdy_client_register(client, pipes[1][0], 0, RDY_READABLE, RDY_EDGE, 0, &unused),
@@ -295,6 +283,31 @@ START_TEST(refused_for_a_while)
 	peer_error(&peer, 0, WIRE_E_SHUTTING_DOWN, true);
 	peer_hang_up(&peer);
 	comes_back();
+	peer_welcome(&peer);
+	ck_assert_int_eq(rdy_client_wait(client, &e, 1, LONG_NS), 1);
+	ck_assert_uint_eq(e.type, RDY_CLIENT_RESTORED);
+}
+END_TEST
+
+/* Sent away by an administrator: back as slowly as after a refusal, which follows. */
+START_TEST(kicked_and_frozen)
+{
+	struct rdy_client_event e;
+	int64_t before = rdy__now_ns();
+
+	peer_error(&peer, 0, WIRE_E_KICKED, true);
+	peer_hang_up(&peer);
+	dispatch_until(client, 1);
+	expect(RDY_CLIENT_LOST, WIRE_E_KICKED);
+	comes_back();
+	ck_assert_int_ge(rdy__now_ns() - before, RDY__NS_PER_S / 2);
+	before = rdy__now_ns();
+	peer_error(&peer, 0, WIRE_E_UID_FROZEN, true);
+	peer_hang_up(&peer);
+	dispatch_until(client, 1);
+	expect(RDY_CLIENT_REFUSED, WIRE_E_UID_FROZEN);
+	comes_back();
+	ck_assert_int_ge(rdy__now_ns() - before, RDY__NS_PER_S / 2);
 	peer_welcome(&peer);
 	ck_assert_int_eq(rdy_client_wait(client, &e, 1, LONG_NS), 1);
 	ck_assert_uint_eq(e.type, RDY_CLIENT_RESTORED);
@@ -431,5 +444,5 @@ END_TEST
 
 UNIT_MAIN_WITH("client/reconnect", setup, teardown, all_are_handed_over, oneshot_stays_disarmed,
 	the_dead_stay_dead, failed_when_handed_over, connection_events_merge, no_reconnect,
-	refused_for_a_while, fatal_error, last_words, no_reply_in_time, late_caller,
-	restarted_daemon, while_waiting_for_ever)
+	refused_for_a_while, kicked_and_frozen, fatal_error, last_words, no_reply_in_time,
+	late_caller, restarted_daemon, while_waiting_for_ever)
