@@ -98,9 +98,12 @@ void attack(const struct attack *a)
 	innocent_begin(&good);
 	proc_say(&bad, NULL, 0);
 	proc_hear(&bad, NULL, 0);
-	while (!innocent_has_enough(&good))
+	do {
+		if (a->meanwhile)
+			a->meanwhile(&in);
 		if (proc_waits(&bad, 10))
 			proc_hear(&bad, NULL, 0); /* it has failed, and says how */
+	} while (!innocent_has_enough(&good));
 	proc_say(&bad, NULL, 0);
 	proc_hear(&bad, &rounds, sizeof(rounds));
 	innocent_finish(&good, &during);

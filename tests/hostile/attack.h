@@ -34,6 +34,8 @@ struct attack {
 	/* In the test's own process, when the attacker's agent is there, and after the attack. */
 	void (*begin)(const struct instance *in, const struct attack *a);
 	void (*end)(const struct instance *in, const struct attack *a);
+	/* And in between, while the innocent one is measured, again and again. */
+	void (*meanwhile)(const struct instance *in);
 };
 
 void attack(const struct attack *a);

@@ -31,34 +31,28 @@ static void need_old_kernel(const struct instance *in)
 	rdy__fd_close(sv);
 }
 
-/*
- * Sent at once, before or after it is accepted; answered by the agent, to which it goes unread. Our copy (unless
- * -1) is closed before that: it must not be the last one.
- */
-static void queue(const struct instance *in, int fd, int take_copy)
+/* Sent at once, before or after it is accepted; answered by the agent, to which it goes unread. */
+static pid_t queue(const struct instance *in, int take_fd)
 {
 	uint8_t buf[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
 	size_t n_bytes = raw_put_hello(buf, RAW_FEATURES);
 	int sock = raw_connect(in->sock);
+	pid_t sender = object_send(sock, buf, n_bytes, take_fd);
 
-	need_int(raw_send(sock, buf, n_bytes, &fd, 1), ==, 0);
-	rdy__fd_close(take_copy);
 	raw_expect_fatal(sock, WIRE_E_FD_BEFORE_WELCOME, RAW_ANY);
 	rdy__fd_close(sock);
+	return sender;
 }
 
 static void queue_lingering(const struct instance *in, uint32_t n, void *arg)
 {
-	int end, fd = object_lingering(INT_MAX, &end);
+	int end, sock;
 
 	need_old_kernel(in);
-	queue(in, fd, fd);
+	object_sent(queue(in, object_lingering(INT_MAX, &end)));
 	/* Nobody waits for the answer of this one. */
-	int sock = raw_connect(in->sock);
-
-	fd = object_lingering(INT_MAX, &end);
-	need_int(raw_send(sock, "x", 1, &fd, 1), ==, 0);
-	rdy__fd_close(fd);
+	sock = raw_connect(in->sock);
+	object_sent(object_send(sock, "x", 1, object_lingering(INT_MAX, &end)));
 	rdy__fd_close(sock);
 }
 
@@ -77,10 +71,11 @@ END_TEST
 static void queue_held(const struct instance *in, uint32_t n, void *arg)
 {
 	struct held_pipe held[3];
+	pid_t senders[3];
 
 	for (int i = 0; i < 3; i++) {
 		held_pipe_make(&held[i], i % 2 ? PIPE_READ_END : PIPE_WRITE_END);
-		queue(in, held[i].fd, held[i].fd);
+		senders[i] = queue(in, held[i].fd);
 		held[i].fd = -1;
 	}
 	/* The user is served on, whatever his closers do. */
@@ -88,8 +83,10 @@ static void queue_held(const struct instance *in, uint32_t n, void *arg)
 
 	raw_ping(sock);
 	rdy__fd_close(sock);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		held_pipe_free(&held[i]);
+		object_sent(senders[i]);
+	}
 }
 
 START_TEST(held_pipes_before_accept)
@@ -112,10 +109,16 @@ static void start_fuse(void *arg)
 
 static void queue_file(const struct instance *in, uint32_t n, void *arg)
 {
+	uint8_t buf[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
+	size_t n_bytes = raw_put_hello(buf, RAW_FEATURES);
+	int sock = raw_connect(in->sock);
 	struct fuse *f = arg;
 
 	fuse_silence(f);
-	queue(in, f->file, -1);
+	/* No close() of this one is for nothing: we keep ours. */
+	need_int(raw_send(sock, buf, n_bytes, &f->file, 1), ==, 0);
+	raw_expect_fatal(sock, WIRE_E_FD_BEFORE_WELCOME, RAW_ANY);
+	rdy__fd_close(sock);
 	fuse_end(f);
 }
 

@@ -55,21 +55,28 @@ END_TEST
 /* Refused for its cookie, or with the whole frame: it is disposed of as one that was served. */
 static void be_refused(const struct instance *in, uint32_t n, void *arg)
 {
-	int sock = raw_open(in->sock), good = eventfd(0, EFD_CLOEXEC), fd = lingering();
-	uint8_t buf[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
+	const struct wire_register q = {.cookie = 1, .interest = WIRE_READABLE, .mode = WIRE_EDGE};
+	uint8_t buf[WIRE_HEADER_BYTES + WIRE_REGISTER_BYTES];
+	int sock = raw_open(in->sock), good = eventfd(0, EFD_CLOEXEC);
 	struct wire_result result;
+	struct raw_frame frame;
+	pid_t sender;
 
 	raw_register_ok(sock, good, 1, WIRE_READABLE, WIRE_EDGE, 0);
 	if (n % 2) {
-		result = raw_register(sock, fd, 1, WIRE_READABLE, WIRE_EDGE, 0);
+		wire_put_register(buf, 0, &q);
+		sender = object_send(
+			sock, buf, wire_put_header(buf, WIRE_REGISTER, 1, 1), lingering());
+		raw_recv_type(sock, &frame, WIRE_REGISTERED);
+		wire_get_result(&frame.f, 0, &result);
 		need(result.error == WIRE_E_COOKIE_DUPLICATE, "%s", wire_error_name(result.error));
 		raw_ping(sock);
 	} else {
 		wire_put_ping(buf, 1);
-		need_int(raw_send(sock, buf, wire_put_header(buf, WIRE_PING, 1, 1), &fd, 1), ==, 0);
+		sender = object_send(sock, buf, wire_put_header(buf, WIRE_PING, 1, 1), lingering());
 		raw_expect_fatal(sock, WIRE_E_FD_COUNT_MISMATCH, 1);
 	}
-	rdy__fd_close(fd);
+	object_sent(sender);
 	rdy__fd_close(good);
 	rdy__fd_close(sock);
 }

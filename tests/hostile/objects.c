@@ -115,3 +115,33 @@ int object_in_queue(int fd, int *ret_end)
 	*ret_end = sv[0];
 	return sv[1];
 }
+
+pid_t object_send(int sock, const void *buf, size_t n_bytes, int take_fd)
+{
+	pid_t pid;
+	int go[2];
+	char c;
+
+	need(pipe2(go, O_CLOEXEC) == 0, "%s", strerror(errno));
+	pid = fork();
+	need(pid >= 0, "%s", strerror(errno));
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		rdy__fd_close(go[1]);
+		if (read(go[0], &c, 1) != 0)
+			_exit(1);
+		_exit(rdy__send_fds(sock, buf, n_bytes, &take_fd, 1) != 0);
+	}
+	rdy__fd_close(take_fd);
+	rdy__fd_close(go[0]);
+	rdy__fd_close(go[1]);
+	return pid;
+}
+
+void object_sent(pid_t pid)
+{
+	int status;
+
+	need_int(waitpid(pid, &status, 0), ==, pid);
+	need(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %#x", (unsigned int)status);
+}

@@ -6,7 +6,7 @@
 #ifndef OBJECTS_H
 #define OBJECTS_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /*
@@ -37,5 +37,12 @@ void held_pipe_free(struct held_pipe *h);
  * other end is *ret_end.
  */
 int object_in_queue(int fd, int *ret_end);
+
+/*
+ * Our copy (consumed) must not be the last one, however fast the other side is: a process of ours sends it, and
+ * ends with it. Returns that process, which ends when it can.
+ */
+pid_t object_send(int sock, const void *buf, size_t n_bytes, int take_fd);
+void object_sent(pid_t pid);
 
 #endif
