@@ -90,7 +90,8 @@ static inline ssize_t unit_write(void *cookie, const char *text, size_t n)
 				memmem(text, line, unit_skips[i].name, strlen(unit_skips[i].name)))
 				why = unit_skips[i].why;
 		if (why)
-			dprintf(STDOUT_FILENO, "%.*s # SKIP %s\n", (int)line, text, why);
+			dprintf(STDOUT_FILENO, "%.*s # SKIP %s\n", (int)(line - strlen(": Passed")),
+				text, why);
 		else if (write(STDOUT_FILENO, text, line + !!end) < 0)
 			return 0;
 		text += line + !!end;
