@@ -56,7 +56,8 @@ static int take_event(struct broker *b, const struct rdy_client_event *e, struct
 		return ctl_problem_registration(p, o->names[e->token].name, o->names[e->token].fd,
 			rdy_client_error_name(e->error), rdy_client_error_text(e->error));
 	case RDY_CLIENT_LOST:
-		ctl_note(o->quiet, "the connection to readyd is lost, connecting again");
+		ctl_note(o->quiet, "the connection to readyd is lost%s%s, connecting again",
+			e->error ? ": " : "", e->error ? rdy_client_error_text(e->error) : "");
 		b->source.hope_until_ns = rdy__deadline_ns(rdy_now_ns(), HOPE_NS);
 		b->refused = 0;
 		return 0;

@@ -15,6 +15,7 @@ enum ctl_exit {
 	CTL_USAGE = 2,
 	CTL_NOT_RUNNING = 3,
 	CTL_SILENT = 4,
+	CTL_NOT_FOUND = 5,
 	CTL_REFUSED = 6,
 	CTL_QUOTA = 7,
 	CTL_TIMED_OUT = 124,

@@ -11,20 +11,20 @@ static const char overview[] =
 	"readyctl wait --timeout 5s door=3 bell=4    wait until one of two descriptors is ready\n"
 	"readyctl watch --json in=0                  a line for every new readiness of standard "
 	"input\n"
-	"readyctl wait --local door=3                the same in this process, without readyd\n"
+	"readyctl ls; readyctl explain session:12    what readyd has, and why it is as it is\n"
 	"\n"
-	"  wait NAME=FD[:in,out,pri,hup]...   until at least one is ready; prints 'NAME in'\n"
-	"  watch NAME=FD[:in,out,pri,hup]...  until all have ended; --ack: silent until re-armed "
-	"by name\n"
-	"  version, help [VERB]               readyctl VERB --help has options, examples, exit "
-	"codes\n"
+	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
+	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
+	"registration:N/COOKIE\n"
+	"  kick session:N; freeze, thaw uid:U; log-level [LEVEL]; version; help [VERB]\n"
 	"\n"
-	"Options: --json  --socket PATH  --user  --local  -q      durations have a unit: 5s, "
-	"250ms\n"
-	"Exit: 0 ready  1 failed  2 usage  3 not running  4 silent  6 refused  7 quota  124 timed "
-	"out\n"
-	"Socket: --socket, else $READYD_SOCKET, else /run/readyd/session.sock\n"
-	"Manual: readyctl(1), readyd(8)\n";
+	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
+	"--help\n"
+	"Exit: 0 ready, done  1 failed  2 usage  3 not running  4 silent  5 unknown  6 refused  7 "
+	"quota\n"
+	"      124 timed out     Socket: --socket, else $READYD_SOCKET, else "
+	"/run/readyd/session.sock\n"
+	"Manual: readyctl(1), readyd(8), readyd-control(7)\n";
 
 #define SHARED_OPTIONS \
 	"  --json             a JSON object a line: name fd ready ended idle time    (default: " \
@@ -86,6 +86,111 @@ static const char watch_page[] =
 	"Exit codes: 0 all have ended\n"
 	"            " SHARED_EXITS;
 
+#define CONTROL_OPTIONS \
+	"  --json[=FORM]      short: an object a line; pretty: indented; keys: " \
+	"readyd-control(7)\n" \
+	"                                                                            (default: " \
+	"text)\n" \
+	"  --timeout DURATION how long readyd may take to answer                     (default: " \
+	"5s)\n" \
+	"  --socket PATH      readyd's control socket   (default: beside $READYD_SOCKET, else\n" \
+	"                     /run/readyd/control.sock)\n" \
+	"  --user             the private instance of this user: " \
+	"$XDG_RUNTIME_DIR/readyd/control.sock\n"
+
+#define QUIET_OPTION \
+	"  -q, --quiet        no words when it is done, failures only                (default: " \
+	"off)\n"
+
+#define CONTROL_EXITS \
+	"Exit codes: 0 done   1 failed   2 usage   3 readyd is not running   4 it is silent\n" \
+	"            5 no such thing, or not yours   6 refused   7 a quota or limit\n"
+
+static const char status_page[] =
+	"usage: readyctl status [OPTIONS]\n"
+	"\n"
+	"Prints what readyd is and does, on one screen; lines with '!' need a look. Others than\n"
+	"administrators (root, members of admin.group) see their own sums.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl status\n"
+	"  readyctl status --json | jq .sessions\n"
+	"\n" CONTROL_EXITS;
+
+static const char ls_page[] =
+	"usage: readyctl ls [--sessions | --registrations | --agents] [OPTIONS]\n"
+	"\n"
+	"Lists what there is: of everybody for administrators, else what is yours.\n"
+	"\n"
+	"  --sessions         connections of clients                              (default)\n"
+	"  --registrations    descriptors that are watched\n"
+	"  --agents           processes, one for each user that is served\n"
+	"  --session N        registrations of this session only                     (default: "
+	"all)\n"
+	"  --uid USER         of this user only, a name or number                    (default: "
+	"all)\n"
+	"  -q, --quiet        no notes on standard error                             (default: "
+	"off)\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl ls\n"
+	"  readyctl ls --registrations --json | jq -r 'select(.state==\"ready\") | .cookie'\n"
+	"\n" CONTROL_EXITS;
+
+static const char explain_page[] =
+	"usage: readyctl explain [OPTIONS] session:N | uid:USER | registration:N/COOKIE\n"
+	"\n"
+	"Says in which state it is, why, what comes next, and where in the kernel its processes "
+	"wait;\n"
+	"root sees their stacks, and the way out of a file system that does not answer.\n"
+	"registration:N/id:ID names it by its id.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl explain session:12\n"
+	"  sudo readyctl explain uid:bob\n"
+	"\n" CONTROL_EXITS;
+
+static const char kick_page[] =
+	"usage: readyctl kick [OPTIONS] session:N\n"
+	"\n"
+	"Ends a session; its client hears KICKED and may connect again. To keep it out: freeze.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl kick session:12\n"
+	"  readyctl ls --json --uid bob | jq .session | xargs -n1 readyctl kick\n"
+	"\n" CONTROL_EXITS;
+
+static const char freeze_page[] =
+	"usage: readyctl freeze [OPTIONS] uid:USER\n"
+	"\n"
+	"A user's sessions are neither read nor written any more, and new ones are refused. "
+	"Nothing is\n"
+	"lost: what gets ready meanwhile is told after thaw. Administrators only.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl freeze uid:bob\n"
+	"  readyctl freeze uid:1000 -q\n"
+	"\n" CONTROL_EXITS;
+
+static const char thaw_page[] =
+	"usage: readyctl thaw [OPTIONS] uid:USER\n"
+	"\n"
+	"Undoes freeze. Administrators only.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl thaw uid:bob\n"
+	"  readyctl status --json | jq .frozen[] | xargs -n1 readyctl thaw\n"
+	"\n" CONTROL_EXITS;
+
+static const char log_level_page[] =
+	"usage: readyctl log-level [OPTIONS] [error | warning | notice | info | debug]\n"
+	"\n"
+	"Prints what is logged, or changes it until readyd ends. To change: administrators only.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl log-level\n"
+	"  readyctl log-level debug\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -112,8 +217,11 @@ static const char help_page[] =
 
 int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
-	static const char *const names[] = {"wait", "watch", "version", "help"};
-	static const char *const pages[] = {wait_page, watch_page, version_page, help_page};
+	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
+		"freeze", "thaw", "log-level", "version", "help"};
+	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
+		explain_page, kick_page, freeze_page, thaw_page, log_level_page, version_page,
+		help_page};
 	const char *near;
 
 	if (!verb) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * readyctl: wait for descriptors in a shell, by readyd or by this process itself.
+ * readyctl: wait for descriptors in a shell, by readyd or by this process itself; look at readyd and steer it.
  * One thread. Reads the environment and the standard descriptors here, and nowhere else.
  */
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "help.h"
 #include "options.h"
 #include "verbs.h"
@@ -58,10 +59,34 @@ static int watching_verb(const struct ctl_options *o, struct ctl_problem *p)
 	return o->verb == CTL_VERB_WAIT ? ctl_wait(o, path, p) : ctl_watch(o, path, p);
 }
 
+static int control_verb(const struct ctl_options *o, struct ctl_problem *p)
+{
+	char path[CTL_PATH_MAX] = "";
+	int r = fill_standard(p);
+
+	if (r == 0)
+		r = ctl_options_path(
+			o, getenv("READYD_SOCKET"), getenv("XDG_RUNTIME_DIR"), path, p);
+	if (r)
+		return r;
+	switch (o->verb) {
+	case CTL_VERB_STATUS:
+		return ctl_status(o, path, p);
+	case CTL_VERB_LS:
+		return ctl_ls(o, path, p);
+	case CTL_VERB_EXPLAIN:
+		return ctl_explain(o, path, p);
+	default:
+		return ctl_act(o, path, p);
+	}
+}
+
 static int run(const struct ctl_options *o, struct ctl_problem *p)
 {
 	int r = 0;
 
+	if (ctl_options_control(o))
+		return control_verb(o, p);
 	switch (o->verb) {
 	case CTL_VERB_WAIT:
 	case CTL_VERB_WATCH:
@@ -69,7 +94,7 @@ static int run(const struct ctl_options *o, struct ctl_problem *p)
 	case CTL_VERB_VERSION:
 		printf(o->json ? "{\"version\":\"%s\"}\n" : "readyctl %s\n", READYD_VERSION);
 		break;
-	case CTL_VERB_HELP:
+	default: /* CTL_VERB_HELP */
 		r = ctl_help(stdout, o->help_for, p);
 		break;
 	}

@@ -14,40 +14,73 @@
 #define WAIT (1u << CTL_VERB_WAIT)
 #define WATCH (1u << CTL_VERB_WATCH)
 #define VERSION (1u << CTL_VERB_VERSION)
+#define LS (1u << CTL_VERB_LS)
+#define ACTS \
+	(1u << CTL_VERB_KICK | 1u << CTL_VERB_FREEZE | 1u << CTL_VERB_THAW | \
+		1u << CTL_VERB_LOG_LEVEL)
+#define CONTROL (1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS)
 
-static const char *const verb_names[] = {"wait", "watch", "version", "help"};
+static const struct {
+	const char *name;
+	enum ctl_verb verb;
+	const char *target; /* a word it needs, as an example; NULL: none */
+} verbs[] = {
+	{"wait", CTL_VERB_WAIT, NULL},
+	{"watch", CTL_VERB_WATCH, NULL},
+	{"status", CTL_VERB_STATUS, NULL},
+	{"ls", CTL_VERB_LS, NULL},
+	{"explain", CTL_VERB_EXPLAIN, "session:12"},
+	{"kick", CTL_VERB_KICK, "session:12"},
+	{"freeze", CTL_VERB_FREEZE, "uid:1000"},
+	{"thaw", CTL_VERB_THAW, "uid:1000"},
+	{"log-level", CTL_VERB_LOG_LEVEL, NULL}, /* may have one */
+	{"version", CTL_VERB_VERSION, NULL},
+	{"help", CTL_VERB_HELP, NULL},
+};
+#define N_VERBS RDY__ARRAY_SIZE(verbs)
 
 enum option {
 	OPTION_ACK,
+	OPTION_AGENTS,
 	OPTION_HELP,
 	OPTION_IDLE,
 	OPTION_JSON,
 	OPTION_LEVEL,
 	OPTION_LOCAL,
 	OPTION_QUIET,
+	OPTION_REGISTRATIONS,
+	OPTION_SESSION,
+	OPTION_SESSIONS,
 	OPTION_SOCKET,
 	OPTION_TIMEOUT,
+	OPTION_UID,
 	OPTION_USER,
 	OPTION_VERSION,
 };
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
-static const char *const option_names[] = {"--ack", "--help", "--idle", "--json", "--level",
-	"--local", "--quiet", "--socket", "--timeout", "--user", "--version"};
+static const char *const option_names[] = {"--ack", "--agents", "--help", "--idle", "--json",
+	"--level", "--local", "--quiet", "--registrations", "--session", "--sessions", "--socket",
+	"--timeout", "--uid", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
 } option_table[] = {
 	[OPTION_ACK] = {WATCH, NULL},
+	[OPTION_AGENTS] = {LS, NULL},
 	[OPTION_HELP] = {0, NULL},
 	[OPTION_IDLE] = {WATCH, "30s"},
-	[OPTION_JSON] = {WAIT | WATCH | VERSION, NULL},
+	[OPTION_JSON] = {WAIT | WATCH | VERSION | CONTROL, NULL},
 	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
-	[OPTION_QUIET] = {WAIT | WATCH, NULL},
-	[OPTION_SOCKET] = {WAIT | WATCH, "PATH"},
-	[OPTION_TIMEOUT] = {WAIT, "5s"},
-	[OPTION_USER] = {WAIT | WATCH, NULL},
+	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS, NULL},
+	[OPTION_REGISTRATIONS] = {LS, NULL},
+	[OPTION_SESSION] = {LS, "12"},
+	[OPTION_SESSIONS] = {LS, NULL},
+	[OPTION_SOCKET] = {WAIT | WATCH | CONTROL, "PATH"},
+	[OPTION_TIMEOUT] = {WAIT | CONTROL, "5s"},
+	[OPTION_UID] = {LS, "1000"},
+	[OPTION_USER] = {WAIT | WATCH | CONTROL, NULL},
 	[OPTION_VERSION] = {0, NULL},
 };
 
@@ -92,6 +125,18 @@ static int find_option(const char *arg, size_t n)
 	return -1;
 }
 
+static int take_session(struct ctl_options *o, const char *value, struct ctl_problem *p)
+{
+	char *end;
+
+	errno = 0;
+	o->session = strtoull(value, &end, 10);
+	if (value[0] >= '1' && value[0] <= '9' && !*end && errno == 0 && o->session <= INT64_MAX)
+		return 0;
+	ctl_problem_set(p, CTL_USAGE, "USAGE", "'%.60s' is not a session's number", value);
+	return usage(p, "sessions are numbered from 1 on", "readyctl ls");
+}
+
 static int take_value(struct ctl_options *o, int option, const char *value, struct ctl_problem *p)
 {
 	switch (option) {
@@ -107,8 +152,17 @@ static int take_value(struct ctl_options *o, int option, const char *value, stru
 		if (value[0])
 			return 0;
 		ctl_problem_set(p, CTL_USAGE, "USAGE", "--socket is empty");
-		return usage(p, "it takes the path of readyd's session socket",
+		return usage(p,
+			"it takes the path of readyd's session socket, or of its control socket",
 			"--socket /run/readyd/session.sock");
+	case OPTION_SESSION:
+		return take_session(o, value, p);
+	case OPTION_UID:
+		o->uid = value;
+		if (value[0])
+			return 0;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "--uid is empty");
+		return usage(p, "it takes a user's name or number", "--uid 1000");
 	case OPTION_TIMEOUT:
 		if (ctl_parse_duration(value, &o->timeout_ns))
 			return 0;
@@ -116,10 +170,11 @@ static int take_value(struct ctl_options *o, int option, const char *value, stru
 		return usage(p, "a duration is a number with a unit: ns us ms s m h d",
 			"--timeout 5s        or 250ms");
 	default: /* OPTION_JSON */
-		if (strcmp(value, "short") == 0)
+		o->pretty = strcmp(value, "pretty") == 0;
+		if (o->pretty || strcmp(value, "short") == 0)
 			return 0;
 		ctl_problem_set(p, CTL_USAGE, "USAGE", "there is no JSON form '%.60s'", value);
-		return usage(p, "events are one object a line", "--json");
+		return usage(p, "short is one object a line, pretty is indented", "--json");
 	}
 }
 
@@ -158,6 +213,11 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 		const char *why;
 	} exclusive[] = {
 		{OPTION_ACK, OPTION_LEVEL, "each says when a name's next line comes"},
+		{OPTION_AGENTS, OPTION_REGISTRATIONS, "each says what is listed"},
+		{OPTION_AGENTS, OPTION_SESSIONS, "each says what is listed"},
+		{OPTION_REGISTRATIONS, OPTION_SESSIONS, "each says what is listed"},
+		{OPTION_AGENTS, OPTION_SESSION, "an agent has many sessions"},
+		{OPTION_AGENTS, OPTION_UID, "a user has one agent"},
 		{OPTION_LOCAL, OPTION_SOCKET, who},
 		{OPTION_LOCAL, OPTION_USER, who},
 		{OPTION_SOCKET, OPTION_USER, who},
@@ -187,6 +247,17 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 	o->local = seen->options & 1u << OPTION_LOCAL;
 	o->quiet = seen->options & 1u << OPTION_QUIET;
 	o->user = seen->options & 1u << OPTION_USER;
+	if (seen->options & 1u << OPTION_TIMEOUT)
+		o->answer_ns = o->timeout_ns;
+	if (seen->options & 1u << OPTION_AGENTS)
+		o->list = CTL_LIST_AGENTS;
+	else if (seen->options & (1u << OPTION_REGISTRATIONS | 1u << OPTION_SESSION))
+		o->list = CTL_LIST_REGISTRATIONS;
+	if (o->pretty && !ctl_options_control(o)) {
+		ctl_problem_set(
+			p, CTL_USAGE, "USAGE", "--json=pretty has no effect on %s", seen->verb);
+		return usage(p, "events are one object a line", "--json");
+	}
 	return 0;
 }
 
@@ -242,8 +313,7 @@ static int take_names(
 
 static int take_verb(struct ctl_options *o, const struct seen *seen, struct ctl_problem *p)
 {
-	static const enum ctl_verb verbs[] = {
-		CTL_VERB_WAIT, CTL_VERB_WATCH, CTL_VERB_VERSION, CTL_VERB_HELP};
+	const char *names[N_VERBS];
 
 	if (seen->options & 1u << OPTION_VERSION) {
 		o->verb = CTL_VERB_VERSION;
@@ -251,13 +321,45 @@ static int take_verb(struct ctl_options *o, const struct seen *seen, struct ctl_
 	}
 	if (!seen->verb)
 		return 0;
-	for (size_t i = 0; i < RDY__ARRAY_SIZE(verb_names); i++) {
-		if (strcmp(seen->verb, verb_names[i]) == 0) {
-			o->verb = verbs[i];
+	for (size_t i = 0; i < N_VERBS; i++) {
+		names[i] = verbs[i].name;
+		if (strcmp(seen->verb, verbs[i].name) == 0) {
+			o->verb = verbs[i].verb;
 			return 0;
 		}
 	}
-	return unknown(p, "verb", seen->verb, verb_names, RDY__ARRAY_SIZE(verb_names));
+	return unknown(p, "verb", seen->verb, names, N_VERBS);
+}
+
+bool ctl_options_control(const struct ctl_options *o)
+{
+	return CONTROL & 1u << o->verb;
+}
+
+/* The one word that some control verbs have. */
+static int take_target(
+	struct ctl_options *o, const struct seen *seen, char *const words[], struct ctl_problem *p)
+{
+	const char *example = NULL;
+
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (verbs[i].verb == o->verb)
+			example = verbs[i].target;
+	if (example && seen->n_rest == 0) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s what?", seen->verb);
+		ctl_problem_why(p, "it needs a word that says so");
+		ctl_problem_hint(p, "readyctl %s %s", seen->verb, example);
+		return p->exit;
+	}
+	if (seen->n_rest > (example || o->verb == CTL_VERB_LOG_LEVEL)) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s takes no '%.60s'", seen->verb,
+			words[seen->n_rest - 1]);
+		ctl_problem_why(p, "too many words");
+		ctl_problem_hint(p, "readyctl help %s", seen->verb);
+		return p->exit;
+	}
+	o->target = seen->n_rest ? words[0] : NULL;
+	return 0;
 }
 
 /* Sort argv into options, the verb, and words, whose array the caller has made. */
@@ -311,6 +413,8 @@ int ctl_options_parse(struct ctl_options *o, int argc, char *const argv[], struc
 		return r;
 	if (o->verb == CTL_VERB_WAIT || o->verb == CTL_VERB_WATCH)
 		return take_names(o, &seen, words, p);
+	if (ctl_options_control(o))
+		return take_target(o, &seen, words, p);
 	if (o->verb == CTL_VERB_HELP && seen.n_rest > 0) {
 		o->help_for = words[0];
 		if (seen.n_rest == 1)
@@ -330,9 +434,19 @@ void ctl_options_deinit(struct ctl_options *o)
 	*o = CTL_OPTIONS_NULL;
 }
 
+/* The control socket beside a session socket. Returns what snprintf() does. */
+static int beside(char *path, const char *session_socket)
+{
+	const char *slash = strrchr(session_socket, '/');
+
+	return snprintf(path, CTL_PATH_MAX, "%.*scontrol.sock",
+		slash ? (int)(slash - session_socket) + 1 : 0, session_socket);
+}
+
 int ctl_options_path(const struct ctl_options *o, const char *env_socket, const char *env_runtime,
 	char *path, struct ctl_problem *p)
 {
+	bool control = ctl_options_control(o);
 	int n;
 
 	if (o->user) {
@@ -342,13 +456,15 @@ int ctl_options_path(const struct ctl_options *o, const char *env_socket, const 
 			return usage(p, "XDG_RUNTIME_DIR is not set, or is no absolute path",
 				"--socket PATH, or XDG_RUNTIME_DIR=/run/user/$(id -u)");
 		}
-		n = snprintf(path, CTL_PATH_MAX, "%s/readyd/session.sock", env_runtime);
+		n = snprintf(path, CTL_PATH_MAX, "%s/readyd/%s.sock", env_runtime,
+			control ? "control" : "session");
+	} else if (o->socket) {
+		n = snprintf(path, CTL_PATH_MAX, "%s", o->socket);
 	} else {
-		const char *from = o->socket			 ? o->socket
-				   : env_socket && env_socket[0] ? env_socket
-								 : RDY_CLIENT_SYSTEM_PATH;
+		const char *from =
+			env_socket && env_socket[0] ? env_socket : RDY_CLIENT_SYSTEM_PATH;
 
-		n = snprintf(path, CTL_PATH_MAX, "%s", from);
+		n = control ? beside(path, from) : snprintf(path, CTL_PATH_MAX, "%s", from);
 	}
 	if (n >= 0 && (size_t)n < CTL_PATH_MAX)
 		return 0;

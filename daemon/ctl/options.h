@@ -9,6 +9,9 @@
 
 #include "errors.h"
 
+/* How long the daemon may take to answer what it must answer. */
+#define CTL_ANSWER_NS INT64_C(5000000000)
+
 #define CTL_NAME_MAX 128u /* bytes of a registration's name */
 #define CTL_PATH_MAX 108u /* of a socket address, with its NUL */
 
@@ -17,7 +20,17 @@ enum ctl_verb {
 	CTL_VERB_WAIT,
 	CTL_VERB_WATCH,
 	CTL_VERB_VERSION,
+	/* over the control socket */
+	CTL_VERB_STATUS,
+	CTL_VERB_LS,
+	CTL_VERB_EXPLAIN,
+	CTL_VERB_KICK,
+	CTL_VERB_FREEZE,
+	CTL_VERB_THAW,
+	CTL_VERB_LOG_LEVEL,
 };
+
+enum ctl_list { CTL_LIST_SESSIONS, CTL_LIST_REGISTRATIONS, CTL_LIST_AGENTS };
 
 /* NAME=FD[:in,out,pri,hup] */
 struct ctl_name {
@@ -35,20 +48,31 @@ struct ctl_options {
 	struct ctl_name *names; /* owned */
 	size_t n_names;
 	bool json, quiet, user, local, ack, level;
+	/* of the control verbs */
+	bool pretty;	    /* --json=pretty */
+	enum ctl_list list; /* ls */
+	const char *target; /* explain, kick, freeze, thaw; log-level: may be NULL */
+	const char *uid;    /* ls --uid: a name or number, or NULL */
+	uint64_t session;   /* ls --session, 0 = all */
+	int64_t answer_ns;  /* how long an answer may take */
 };
 
 #define CTL_OPTIONS_NULL \
 	(struct ctl_options) \
 	{ \
-		.timeout_ns = -1 \
+		.timeout_ns = -1, .answer_ns = CTL_ANSWER_NS \
 	}
 
 /* Parse; *o must be CTL_OPTIONS_NULL, and needs deinit also after a failure. Touches nothing outside. */
 int ctl_options_parse(struct ctl_options *o, int argc, char *const argv[], struct ctl_problem *p);
 void ctl_options_deinit(struct ctl_options *o);
 
+/* Is it a verb of the control socket? */
+bool ctl_options_control(const struct ctl_options *o);
+
 /*
- * Where the daemon's session socket is: --socket, the user's instance, $READYD_SOCKET, the system's.
+ * Where the daemon's socket for this verb is: --socket, the user's instance, $READYD_SOCKET, the system's. The
+ * variable names the session socket; the control socket is looked for beside it.
  * env_*: the values of READYD_SOCKET and XDG_RUNTIME_DIR or NULL. path has room for CTL_PATH_MAX.
  */
 int ctl_options_path(const struct ctl_options *o, const char *env_socket, const char *env_runtime,

@@ -9,7 +9,4 @@
 int ctl_wait(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 
-/* How long the daemon may take to answer what it must answer. */
-#define CTL_ANSWER_NS INT64_C(5000000000)
-
 #endif

@@ -120,7 +120,8 @@ const char *control_registration_state(const struct channel_row_registration *r)
 		return "ready";
 	if (r->flags & CHANNEL_REGISTRATION_PAUSED)
 		return "paused";
-	return r->flags & CHANNEL_REGISTRATION_ARMED ? "armed" : "disarmed";
+	/* An edge registration has nothing to be armed. */
+	return r->mode == WIRE_EDGE || r->flags & CHANNEL_REGISTRATION_ARMED ? "armed" : "disarmed";
 }
 
 static const char *mode_word(uint8_t mode)

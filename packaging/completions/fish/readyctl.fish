@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch version help
+set -l verbs wait watch status ls explain kick freeze thaw log-level version help
+set -l control status ls explain kick freeze thaw log-level
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'what readyd is and does'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a ls -d 'sessions, registrations, agents'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'why it is as it is'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a kick -d 'end a session'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a freeze -d 'stop a user'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a thaw -d 'undo freeze'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a log-level -d 'what is logged'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a help -d 'overview or a verb'
-complete -c readyctl -n '__fish_seen_subcommand_from help' -a 'wait watch version help'
+complete -c readyctl -n '__fish_seen_subcommand_from help' -a "$verbs"
 complete -c readyctl -n '__fish_seen_subcommand_from wait' -l timeout -x -a '250ms 1s 5s 1m' -d 'give up after this time'
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l ack -d 'silent until re-armed by name'
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l level -d 'again and again while it is ready'
@@ -16,5 +24,17 @@ complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l local -d 'wi
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l socket -r -F -d 'session socket of readyd'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l user -d 'the private instance'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -s q -l quiet -d 'failures only'
+complete -c readyctl -n "__fish_seen_subcommand_from $control" -l json -d 'as JSON'
+complete -c readyctl -n "__fish_seen_subcommand_from $control" -l timeout -x -a '250ms 1s 5s 1m' -d 'how long readyd may take'
+complete -c readyctl -n "__fish_seen_subcommand_from $control" -l socket -r -F -d 'control socket of readyd'
+complete -c readyctl -n "__fish_seen_subcommand_from $control" -l user -d 'the private instance'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l sessions -d 'connections of clients'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l registrations -d 'descriptors that are watched'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l agents -d 'one for each user'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l session -x -d 'of this session'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l uid -x -a '(__fish_complete_users)' -d 'of this user'
+complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level' -s q -l quiet -d 'failures only'
+complete -c readyctl -n '__fish_seen_subcommand_from kick explain' -a "(readyctl ls -q --json --timeout 500ms 2>/dev/null | string replace -rf '^{\"session\":(\\d+),.*' 'session:\$1')"
+complete -c readyctl -n '__fish_seen_subcommand_from log-level' -a 'error warning notice info debug'
 complete -c readyctl -s h -l help -d 'help'
 complete -c readyctl -l version -d 'print the version'

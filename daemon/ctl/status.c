@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* readyctl status: the daemon on one screen, what needs a look marked by '!'. */
+#include <stdio.h>
+
+#include "call.h"
+#include "control.h"
+#include "words.h"
+
+static long long get(const json_t *s, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(s, key));
+}
+
+static const char *text(const json_t *s, const char *key)
+{
+	const char *t = json_string_value(json_object_get(s, key));
+
+	return t ? t : "-";
+}
+
+/* "  NAME  1,234" with the number's width free. */
+static void put_count(const char *name, const json_t *s, const char *key, const char *max_key)
+{
+	char n[32];
+
+	ctl_words_count(json_object_get(s, key), n, sizeof(n));
+	printf("%s %s", name, n);
+	if (max_key) {
+		ctl_words_count(json_object_get(s, max_key), n, sizeof(n));
+		printf("/%s", n);
+	}
+}
+
+static void put_users(const char *what, const json_t *uids, const char *hint)
+{
+	char name[64];
+
+	for (size_t i = 0; i < json_array_size(uids); i++) {
+		ctl_words_user(json_integer_value(json_array_get(uids, i)), name, sizeof(name));
+		printf("  ! the agent of %s %s: %s%s\n", name, what, hint, name);
+	}
+}
+
+static void put_status(const json_t *s)
+{
+	char up[32];
+
+	ctl_words_age(json_object_get(s, "uptime"), up, sizeof(up));
+	printf("readyd %s, running %s, %s instance, pid %lld, log level %s\n", text(s, "version"),
+		up, text(s, "instance"), get(s, "pid"), text(s, "log_level"));
+	put_count("  agents", s, "agents", "agents_max");
+	printf(" (%lld threads)", get(s, "reactors"));
+	put_count("   sessions", s, "sessions", "sessions_max");
+	put_count("   control", s, "control", "control_max");
+	putchar('\n');
+	put_count("  registrations", s, "registrations", NULL);
+	put_count("   descriptors", s, "descriptors", NULL);
+	putchar('\n');
+	put_count("  events", s, "events", NULL);
+	put_count("   requests", s, "requests", NULL);
+	put_count("   floods paused", s, "paused", NULL);
+	putchar('\n');
+	put_users("is frozen", json_object_get(s, "frozen"), "readyctl thaw uid:");
+	put_users("does not answer", json_object_get(s, "silent"), "readyctl explain uid:");
+	if (get(s, "wedged"))
+		printf("  ! %lld killed process%s the kernel does not let go: readyctl explain "
+		       "uid:USER\n",
+			get(s, "wedged"), get(s, "wedged") == 1 ? "" : "es");
+	if (get(s, "surprises"))
+		printf("  ! %lld unexpected answers of the kernel: see the log\n",
+			get(s, "surprises"));
+	if (text(s, "scope")[0] == 'o')
+		puts("  (of you alone: only administrators see all users)");
+}
+
+int ctl_status(const struct ctl_options *o, const char *path, struct ctl_problem *p)
+{
+	struct ctl_call c;
+	const json_t *reply;
+	bool more;
+	int r = ctl_call_open(&c, path, o->answer_ns, CONTROL_STATUS, json_object(), p);
+
+	if (r == 0)
+		r = ctl_call_next(&c, &reply, &more, p);
+	if (r == 0 && o->json)
+		r = ctl_put_json(o, reply, p);
+	else if (r == 0)
+		put_status(reply);
+	ctl_call_close(&c);
+	return r ? r : ctl_flush(p);
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/* readyctl's control verbs with a real readyd: what they print, their exit codes, and what they do. */
+#include <ftw.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "program.h"
+
+static char dir[64], session_path[96], control_path[96];
+static pid_t readyd;
+static char out[65536], err[4096];
+
+static void start_readyd(void)
+{
+	int up[2];
+	char byte;
+
+	snprintf(dir, sizeof(dir), "/tmp/readyd-test-ctl-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(session_path, sizeof(session_path), "%s/session.sock", dir);
+	snprintf(control_path, sizeof(control_path), "%s/control.sock", dir);
+	ck_assert_int_eq(pipe(up), 0);
+	readyd = fork();
+	ck_assert_int_ge(readyd, 0);
+	if (readyd == 0) {
+		const char *path = getenv("READYD");
+
+		/* Its log would stand between our lines. */
+		dup2(open("/dev/null", O_WRONLY), 2);
+		dup2(up[1], 9);
+		if (path)
+			execl(path, "readyd", "--user", "--runtime-dir", dir, "--ready-fd", "9",
+				"-o", "quota.default.connects_per_s=1000", "-o",
+				"adoption.grace=off", (char *)NULL);
+		_exit(126);
+	}
+	close(up[1]);
+	ck_assert_int_eq(read(up[0], &byte, 1), 1);
+	close(up[0]);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static void stop_readyd(void)
+{
+	int status;
+
+	kill(readyd, SIGTERM);
+	ck_assert_int_eq(waitpid(readyd, &status, 0), readyd);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	nftw(dir, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+}
+
+static void setup(void)
+{
+	unit_setup();
+	open_pair();
+	start_readyd();
+}
+
+static void teardown(void)
+{
+	stop_readyd();
+	close_pair();
+	unit_teardown();
+}
+
+/* Run to the end with --socket; output and errors lie in out and err. Returns the exit code. */
+static int run(const char *const words[])
+{
+	const char *argv[16] = {"readyctl", "--socket", control_path};
+	struct program c;
+	size_t n = 3;
+	int status;
+
+	for (size_t i = 0; words[i]; i++)
+		argv[n++] = words[i];
+	start(&c, argv);
+	read_text(c.out, out, sizeof(out), false);
+	read_text(c.err, err, sizeof(err), false);
+	ck_assert_int_eq(waitpid(c.pid, &status, 0), c.pid);
+	close(c.in);
+	close(c.out);
+	close(c.err);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void good(int code)
+{
+	ck_assert_msg(code == 0, "exit %d: %s", code, err);
+	ck_assert_str_eq(err, "");
+	/* What is piped has nothing for a terminal in it, and fits 80 columns. */
+	for (const char *line = out; *line;) {
+		size_t n = strcspn(line, "\n");
+
+		ck_assert_msg(n <= 80 || line[0] == '{', "%zu columns: %.*s", n, (int)n, line);
+		line += n + (line[n] == '\n');
+	}
+	ck_assert_ptr_null(strchr(out, '\033'));
+}
+
+/* A failure in three lines on standard error, and nothing on standard output. */
+static void bad(int code, int want)
+{
+	int lines = 0;
+
+	ck_assert_msg(code == want, "exit %d: %s", code, err);
+	ck_assert_str_eq(out, "");
+	for (const char *c = err; *c; c++)
+		lines += *c == '\n';
+	ck_assert_msg(
+		lines == 3 && strstr(err, "\n  why: ") && strstr(err, "\n  try: "), "%s", err);
+}
+
+/* A client with the pipe `door`, in the list when this returns; the number of its session. */
+static long long start_client(struct program *c)
+{
+	START(c, "watch", "--socket", session_path, name_of("door", door[0], ""));
+	for (;;) {
+		json_t *row;
+		long long n = 0;
+
+		good(RUN("ls", "--json"));
+		row = json_loads(out, JSON_DISABLE_EOF_CHECK, NULL);
+		if (row && json_integer_value(json_object_get(row, "registrations")) == 1)
+			n = (long long)json_integer_value(json_object_get(row, "session"));
+		json_decref(row);
+		if (n)
+			return n;
+	}
+}
+
+static void end_client(struct program *c)
+{
+	kill(c->pid, SIGTERM);
+	ck_assert_int_eq(waitpid(c->pid, NULL, 0), c->pid);
+	close(c->in);
+	close(c->out);
+	close(c->err);
+}
+
+static json_t *one_object(void)
+{
+	json_error_t e;
+	json_t *o = json_loads(out, 0, &e);
+
+	ck_assert_msg(json_is_object(o), "%s: %s", e.text, out);
+	return o;
+}
+
+START_TEST(status)
+{
+	json_t *o;
+
+	good(RUN("status"));
+	ck_assert_ptr_nonnull(strstr(out, "readyd "));
+	ck_assert_ptr_nonnull(strstr(out, "user instance"));
+	good(RUN("status", "--json"));
+	o = one_object();
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "pid")), readyd);
+	ck_assert_str_eq(json_string_value(json_object_get(o, "instance")), "user");
+	ck_assert_str_eq(json_string_value(json_object_get(o, "scope")), "all");
+	json_decref(o);
+	good(RUN("status", "--json=pretty"));
+	ck_assert_ptr_nonnull(strstr(out, "\n  \"version\""));
+}
+END_TEST
+
+START_TEST(lists)
+{
+	struct program c;
+	long long n = start_client(&c);
+	char number[32];
+	json_t *o;
+
+	snprintf(number, sizeof(number), "%lld", n);
+	good(RUN("ls"));
+	ck_assert_ptr_nonnull(strstr(out, "SESSION USER"));
+	ck_assert_ptr_nonnull(strstr(out, " readyctl "));
+	good(RUN("ls", "--registrations"));
+	ck_assert_ptr_nonnull(strstr(out, "COOKIE"));
+	ck_assert_ptr_nonnull(strstr(out, " pipe "));
+	ck_assert_ptr_nonnull(strstr(out, " edge "));
+	ck_assert_ptr_nonnull(strstr(out, " armed "));
+	good(RUN("ls", "--session", number, "--json"));
+	o = one_object();
+	ck_assert_str_eq(json_string_value(json_object_get(o, "kind")), "pipe");
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "session")), n);
+	json_decref(o);
+	good(RUN("ls", "--agents", "--json"));
+	o = one_object();
+	ck_assert_int_eq(json_integer_value(json_object_get(o, "sessions")), 1);
+	json_decref(o);
+	good(RUN("ls", "--agents"));
+	ck_assert_ptr_nonnull(strstr(out, " serving "));
+	end_client(&c);
+	/* None: said on standard error. */
+	do
+		ck_assert_int_eq(RUN("ls"), 0);
+	while (out[0]);
+	ck_assert_ptr_nonnull(strstr(err, "none"));
+	good(RUN("ls", "-q"));
+	bad(RUN("ls", "--uid", "nobody-has-this-name"), 5);
+}
+END_TEST
+
+START_TEST(explains)
+{
+	struct program c;
+	long long n = start_client(&c);
+	char what[64];
+	json_t *o;
+
+	snprintf(what, sizeof(what), "session:%lld", n);
+	good(RUN("explain", what));
+	ck_assert_ptr_nonnull(strstr(out, ": serving\n"));
+	ck_assert_ptr_nonnull(strstr(out, "\n  why "));
+	ck_assert_ptr_nonnull(strstr(out, "\n  kernel client "));
+	ck_assert_ptr_nonnull(strstr(out, "  kernel agent "));
+	good(RUN("explain", what, "--json"));
+	o = one_object();
+	ck_assert_str_eq(json_string_value(json_object_get(o, "what")), what);
+	json_decref(o);
+	snprintf(what, sizeof(what), "uid:%d", (int)getuid());
+	good(RUN("explain", what));
+	bad(RUN("explain", "session:987654"), 5);
+	bad(RUN("explain", "uid:nobody-has-this-name"), 5);
+	bad(RUN("explain", "something"), 2);
+	end_client(&c);
+}
+END_TEST
+
+/* The client comes back under another number. */
+START_TEST(kicks)
+{
+	struct program c;
+	long long n = start_client(&c), again;
+	char what[64], said[128];
+	json_t *row;
+
+	snprintf(what, sizeof(what), "session:%lld", n);
+	good(RUN("kick", what));
+	snprintf(said, sizeof(said), "kicked %s of ", what);
+	ck_assert_msg(strncmp(out, said, strlen(said)) == 0, "%s", out);
+	do {
+		good(RUN("ls", "-q", "--json"));
+		row = json_loads(out, JSON_DISABLE_EOF_CHECK, NULL);
+		again = row ? (long long)json_integer_value(json_object_get(row, "session")) : 0;
+		json_decref(row);
+	} while (again == 0 || again == n);
+	bad(RUN("kick", what), 5);
+	bad(RUN("kick", "door"), 2);
+	end_client(&c);
+}
+END_TEST
+
+START_TEST(freezes_and_thaws)
+{
+	struct program c, w;
+	char uid[32];
+
+	snprintf(uid, sizeof(uid), "uid:%d", (int)getuid());
+	start_client(&c);
+	good(RUN("freeze", uid));
+	ck_assert_ptr_nonnull(strstr(out, "frozen "));
+	good(RUN("status"));
+	ck_assert_ptr_nonnull(strstr(out, "is frozen"));
+	good(RUN("explain", uid));
+	ck_assert_ptr_nonnull(strstr(out, ": frozen\n"));
+	/* New ones are refused, and say why. */
+	START(&w, "wait", "--socket", session_path, name_of("bell", bell[0], ""));
+	expect_exit(&w, "", 6);
+	/* What becomes ready meanwhile is told after it. */
+	ck_assert_int_eq(write(door[1], "x", 1), 1);
+	good(RUN("freeze", uid, "--json"));
+	ck_assert_ptr_nonnull(strstr(out, "\"was\":true"));
+	good(RUN("thaw", uid));
+	expect_line(&c, "door in\n");
+	good(RUN("thaw", uid));
+	ck_assert_ptr_nonnull(strstr(out, "was not frozen"));
+	end_client(&c);
+}
+END_TEST
+
+START_TEST(log_level)
+{
+	good(RUN("log-level"));
+	ck_assert_str_eq(out, "info\n");
+	good(RUN("log-level", "debug"));
+	ck_assert_str_eq(out, "log level debug, was info\n");
+	good(RUN("log-level", "--json"));
+	ck_assert_str_eq(out, "{\"log_level\":\"debug\"}\n");
+	good(RUN("log-level", "info", "-q"));
+	ck_assert_str_eq(out, "");
+	bad(RUN("log-level", "loud"), 2);
+}
+END_TEST
+
+START_TEST(wrong_command_lines)
+{
+	bad(RUN("kick"), 2);
+	bad(RUN("explain"), 2);
+	bad(RUN("freeze", "uid:0", "uid:1"), 2);
+	bad(RUN("status", "now"), 2);
+	bad(RUN("status", "--quiet"), 2);
+	bad(RUN("ls", "--agents", "--registrations"), 2);
+	bad(RUN("ls", "--session", "0"), 2);
+	bad(RUN("ls", "--session", "12x"), 2);
+	ck_assert_int_eq(RUN("ls", "--json=tall"), 2);
+	bad(RUN("sttaus"), 2);
+	ck_assert_ptr_nonnull(strstr(err, "did you mean 'status'?"));
+	bad(RUN("ls", "--local"), 2);
+	/* JSON was asked for: the failure is JSON, too. */
+	ck_assert_int_eq(RUN("kick", "--json"), 2);
+	ck_assert_ptr_nonnull(strstr(err, "\"error\":\"USAGE\""));
+}
+END_TEST
+
+START_TEST(nobody_is_there)
+{
+	struct program c;
+	char gone[128];
+
+	snprintf(gone, sizeof(gone), "%s/gone.sock", dir);
+	START(&c, "status", "--socket", gone);
+	expect_exit(&c, "", 3);
+	/* There, and silent. */
+	kill(readyd, SIGSTOP);
+	bad(RUN("status", "--timeout", "200ms"), 4);
+	kill(readyd, SIGCONT);
+	good(RUN("status"));
+}
+END_TEST
+
+START_TEST(pages_of_help)
+{
+	static const char *const verbs[] = {
+		"status", "ls", "explain", "kick", "freeze", "thaw", "log-level"};
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		struct program c;
+		char usage[64];
+
+		START(&c, verbs[i], "--help");
+		read_text(c.out, out, sizeof(out), false);
+		snprintf(usage, sizeof(usage), "usage: readyctl %s ", verbs[i]);
+		ck_assert_msg(strncmp(out, usage, strlen(usage)) == 0, "%s", out);
+		ck_assert_ptr_nonnull(strstr(out, "\nExamples:\n"));
+		ck_assert_ptr_nonnull(strstr(out, "\nExit codes: 0"));
+		ck_assert_int_eq(waitpid(c.pid, NULL, 0), c.pid);
+		close(c.in);
+		close(c.out);
+		close(c.err);
+	}
+}
+END_TEST
+
+UNIT_MAIN_WITH("ctl/control", setup, teardown, status, lists, explains, kicks, freezes_and_thaws,
+	log_level, wrong_command_lines, nobody_is_there, pages_of_help)
