@@ -269,6 +269,25 @@ START_TEST(registration_problems)
 }
 END_TEST
 
+/* Who is sent away, or kept out, by an administrator hears it, and what he can do. */
+START_TEST(session_problems)
+{
+	static const char *const errors[] = {"KICKED", "UID_FROZEN"};
+	struct ctl_problem p;
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		uint32_t error = 0;
+
+		while (strcmp(rdy_client_error_name(error), errors[i]) != 0 && error < 1000)
+			error++;
+		ck_assert_int_eq(ctl_problem_connect(&p, "/x", -EPERM, error), CTL_REFUSED);
+		ck_assert_str_eq(p.error, errors[i]);
+		ck_assert_ptr_nonnull(strstr(p.why, "administrator"));
+		ck_assert_ptr_nonnull(strstr(p.hint, "administ"));
+	}
+}
+END_TEST
+
 START_TEST(connect_problems)
 {
 	static const struct {
@@ -286,4 +305,4 @@ END_TEST
 
 UNIT_MAIN("ctl/options", everything_at_once, verbs, mistakes, json_failures_even_before_the_mistake,
 	paths, words, event_lines, json_strings, help_texts, registration_problems,
-	connect_problems)
+	session_problems, connect_problems)
