@@ -6,6 +6,10 @@
 #include "reactor.h"
 #include "session.h"
 
+/*
+ * Invariant: FREEZE-1: whoever gets something to do while frozen is put where a thawed reactor looks, and is not
+ * taken out before. Why: an edge is reported once. Test: tests/unit/agent/freeze.c/edges_merge
+ */
 void freeze_set(struct reactor *r, bool frozen)
 {
 	int64_t now_ns = rdy__now_ns();

@@ -230,6 +230,11 @@ static bool read_piece(struct agent *a, struct pump *p)
 	return true;
 }
 
+/*
+ * Invariant: PUMP-1: a connection is read only while nothing waits for the channel and within its window. Why: a
+ * supervisor that is busy, or a client that sends without end, must not cost memory here.
+ * Test: tests/unit/agent/pump.c/a_full_channel
+ */
 static void read_up(struct agent *a, struct pump *p)
 {
 	for (uint32_t i = 0; !p->ending && p->readable && !p->eof; i++) {

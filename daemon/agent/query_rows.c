@@ -129,6 +129,11 @@ static bool is_elsewhere(const struct reactor *r, uint64_t session)
 	return session != 0;
 }
 
+/*
+ * Invariant: QUERY-1: a slot is looked at once in a list, from the first to the last that there is. Why: lists are
+ * read while sessions come and go; a place in a linked list could be gone, or lead back.
+ * Test: tests/unit/agent/query.c/changes_between_pages
+ */
 static void gather_registrations(const struct reactor *r, struct query_job *job)
 {
 	uint32_t n = r->registrations.n_chunks * REGISTRATION_CHUNK;

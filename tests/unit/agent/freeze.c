@@ -113,6 +113,7 @@ static void events(uint32_t selector, uint8_t mode)
 	rig_stop();
 }
 
+/* Invariant: FREEZE-1 */
 START_TEST(edges_merge)
 {
 	events(CHANNEL_SELECTOR_AUTO, WIRE_EDGE);

@@ -350,6 +350,7 @@ START_TEST(pages)
 END_TEST
 
 /*
+ * Invariant: QUERY-1
  * Between two pages registrations and sessions come and go, which gives slots to others: what was there all the
  * time is listed once, and the list ends.
  */
