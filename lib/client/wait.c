@@ -183,7 +183,8 @@ int rdy_client_next(struct rdy_client *c, struct rdy_client_event *ret)
 	if (rdy__unlikely(!rdy__guard_ok(&c->guard)))
 		return -ECHILD;
 	r = take(c, ret);
-	rdy__client_poller_update(c, false);
+	/* The last event is taken and acknowledgements are owed: an edge for these, too. */
+	rdy__client_poller_update(c, r == 1 && !rdy__client_n_events(c));
 	return r;
 }
 

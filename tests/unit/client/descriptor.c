@@ -176,6 +176,45 @@ START_TEST(edges_with_wait)
 }
 END_TEST
 
+/*
+ * Acknowledgements that are owed are an edge of their own: for who takes the events after the edge of their
+ * arrival was seen, and for who waits.
+ */
+START_TEST(edges_for_acknowledgements)
+{
+	struct rdy_client_event e[4];
+	struct got g;
+	int ep = edge_loop();
+	uint64_t h[2];
+
+	for (int i = 0; i < 2; i++)
+		h[i] = live(&peer, client, pipes[i][0], 1, RDY_LEVEL, 900 + (uint64_t)i);
+	while (edge(ep))
+		rdy_client_dispatch(client);
+	for (uint32_t seq = 1; seq <= 2; seq++) {
+		for (int i = 0; i < 2; i++)
+			peer_event(
+				&peer, h[i], 900 + (uint64_t)i, RDY_READABLE, WIRE_EVENT_ACK, seq);
+		ck_assert(edge(ep));
+		if (seq == 1) {
+			ck_assert_int_eq(rdy_client_dispatch(client), 2);
+			ck_assert(edge(ep));
+			for (int i = 0; i < 2; i++)
+				ck_assert_int_eq(rdy_client_next(client, e), 1);
+		} else {
+			ck_assert_int_eq(rdy_client_wait(client, e, 4, 0), 2);
+		}
+		ck_assert(edge(ep));
+		peer_expect_silence(&peer);
+		ck_assert_int_eq(rdy_client_dispatch(client), 0);
+		peer_recv(&peer, &g, WIRE_REARM, 2);
+		ck_assert(!edge(ep));
+		ck_assert(!readable(client));
+	}
+	close(ep);
+}
+END_TEST
+
 /* More frames than one dispatch reads: the rest is told without a new arrival. */
 START_TEST(edge_in_a_flood)
 {
@@ -285,5 +324,5 @@ START_TEST(same_after_reconnect)
 END_TEST
 
 UNIT_MAIN_WITH("client/descriptor", setup, teardown, every_step_is_told, asked_for_late,
-	wait_leaves_it_true, edges_come_again, edges_with_wait, edge_in_a_flood, deadlines,
-	same_after_reconnect)
+	wait_leaves_it_true, edges_come_again, edges_with_wait, edges_for_acknowledgements,
+	edge_in_a_flood, deadlines, same_after_reconnect)
