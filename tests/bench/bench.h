@@ -52,10 +52,18 @@ _Noreturn void bench_die(const char *fmt, ...) __attribute__((format(printf, 1, 
 struct bench_daemon {
 	pid_t supervisor;
 	char dir[64];
-	char socket[96];
+	char socket[128]; /* longer than an address may be */
+	const char *const *options;
+	bool adopted; /* not a child of ours any more */
 };
 void bench_daemon_start(struct bench_daemon *d, const char *const options[]);
 void bench_daemon_stop(struct bench_daemon *d);
+/*
+ * The supervisor is gone: start the next one in the same place. Returns a child that ends when that one is
+ * ready; bench_daemon_is_back() after it.
+ */
+pid_t bench_daemon_again(struct bench_daemon *d);
+void bench_daemon_is_back(struct bench_daemon *d);
 /* First child of the supervisor with this program name (comm, 15 characters) and real uid order; 0 = none. */
 size_t bench_daemon_pids(const struct bench_daemon *d, const char *comm, pid_t *pids, size_t n);
 
@@ -70,5 +78,7 @@ void bench_idle(void);
 void bench_teardown(void);
 void bench_scale(void);
 void bench_reactors(void);
+void bench_listing(void);
+void bench_restart(void);
 
 #endif

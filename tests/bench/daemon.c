@@ -62,16 +62,13 @@ static void stop_at_exit(void)
 		kill(running, SIGTERM);
 }
 
-void bench_daemon_start(struct bench_daemon *d, const char *const options[])
+/* Start it, and wait until it is ready. */
+static void start_and_wait(struct bench_daemon *d)
 {
 	struct pollfd p;
 	int ready[2];
 	char byte;
 
-	snprintf(d->dir, sizeof(d->dir), "/tmp/readyd-bench-XXXXXX");
-	if (!mkdtemp(d->dir) || chmod(d->dir, 0755))
-		bench_die("cannot make a directory: %s", strerror(errno));
-	snprintf(d->socket, sizeof(d->socket), "%s/session.sock", d->dir);
 	if (pipe(ready))
 		bench_die("pipe: %s", strerror(errno));
 	fcntl(ready[0], F_SETFD, FD_CLOEXEC);
@@ -79,16 +76,57 @@ void bench_daemon_start(struct bench_daemon *d, const char *const options[])
 	if (d->supervisor < 0)
 		bench_die("fork: %s", strerror(errno));
 	if (d->supervisor == 0)
-		exec_readyd(d, options, ready[1]);
-	if (!owner)
-		atexit(stop_at_exit);
-	owner = getpid();
-	running = d->supervisor;
+		exec_readyd(d, d->options, ready[1]);
 	close(ready[1]);
 	p = (struct pollfd){.fd = ready[0], .events = POLLIN};
 	if (poll(&p, 1, START_LIMIT_MS) != 1 || read(ready[0], &byte, 1) != 1)
 		bench_die("%s did not start", bench_readyd_path);
 	close(ready[0]);
+}
+
+void bench_daemon_start(struct bench_daemon *d, const char *const options[])
+{
+	snprintf(d->dir, sizeof(d->dir), "/tmp/readyd-bench-XXXXXX");
+	if (!mkdtemp(d->dir) || chmod(d->dir, 0755))
+		bench_die("cannot make a directory: %s", strerror(errno));
+	snprintf(d->socket, sizeof(d->socket), "%s/session.sock", d->dir);
+	d->options = options;
+	d->adopted = false;
+	start_and_wait(d);
+	if (!owner)
+		atexit(stop_at_exit);
+	owner = getpid();
+	running = d->supervisor;
+}
+
+pid_t bench_daemon_again(struct bench_daemon *d)
+{
+	pid_t pid;
+
+	running = 0;
+	pid = fork();
+	if (pid < 0)
+		bench_die("fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	/* readyd becomes nobody's child when this one ends; its lock says who it is. */
+	start_and_wait(d);
+	_exit(0);
+}
+
+void bench_daemon_is_back(struct bench_daemon *d)
+{
+	char path[96];
+	int pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/lock", d->dir);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%d", &pid) != 1 || pid <= 0)
+		bench_die("the next readyd has no lock");
+	fclose(f);
+	d->supervisor = running = pid;
+	d->adopted = true;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -101,7 +139,11 @@ void bench_daemon_stop(struct bench_daemon *d)
 	int status;
 
 	kill(d->supervisor, SIGTERM);
-	waitpid(d->supervisor, &status, 0);
+	if (d->adopted)
+		while (kill(d->supervisor, 0) == 0)
+			usleep(1000);
+	else
+		waitpid(d->supervisor, &status, 0);
 	running = 0;
 	nftw(d->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -19,6 +19,8 @@ static const struct {
 	{"teardown", bench_teardown, "another session's p99 while one with 15 000 ends"},
 	{"scale", bench_scale, "latency at 15 000 registered against 1000"},
 	{"reactors", bench_reactors, "two reactors against one"},
+	{"listing", bench_listing, "another session's p99 beside ls of 10 000 rows"},
+	{"restart", bench_restart, "the longest gap over a restart, 1000 sessions"},
 };
 
 #define N_BENCHES (sizeof(benches) / sizeof(benches[0]))
