@@ -144,6 +144,9 @@ void deadline_fire(struct session *s, uint32_t index)
 	if (!reg->deadline)
 		return;
 	d = &r->deadlines.rows[reg->deadline - 1];
+	/* It is ready all the time, only nobody looks. */
+	if (reg->flags & REGISTRATION_PAUSED)
+		d->active_ns = now_ns;
 	idle_at_ns = deadline_idle_at_ns(d);
 	if (d->at_ns && now_ns >= d->at_ns) {
 		over |= WIRE_TIMEOUT_AT;

@@ -9,6 +9,11 @@
  *      ^                                                                      |
  *      |                                          deliver_event(): MUTED, the poll looks for hangups only
  *      +--------deliver_watch() for REARM, MODIFY: reports the level <--------+
+ *
+ * Without native edges an armed one is ONESHOT in the poll, and MUTED from its event on. Whatever is muted is
+ * EDGE, which an emulation can do, too: half a hangup is told once and does not hide the other half.
+ * Invariant: HANGUP-1: a hangup is told whatever the state of a registration is, without anybody looking for
+ *   it. Why: a sweep would wake an idle daemon. Test: tests/integration/modes.c/hangups
  */
 #include "deliver.h"
 
@@ -37,6 +42,11 @@ static bool wants_silence(const struct registration *reg)
 	       reg->flags & REGISTRATION_PAUSED;
 }
 
+static uint32_t poll_mode(const struct reactor *r, bool mute)
+{
+	return mute || r->native_edge ? RDY_EDGE : RDY_ONESHOT;
+}
+
 static void note_mute(struct registration *reg, bool mute)
 {
 	if (mute)
@@ -51,7 +61,7 @@ int deliver_first_watch(struct session *s, uint32_t index, int fd)
 	struct registration *reg = registrations_at(&r->registrations, index);
 	bool mute = wants_silence(reg);
 	int e = rdy_poll_register(r->poll, fd, registration_id(&r->registrations, index),
-		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+		mute ? RDY_HANGUP_ONLY : reg->interest, poll_mode(r, mute));
 
 	if (e == 0)
 		note_mute(reg, mute);
@@ -64,7 +74,7 @@ int deliver_watch(struct session *s, uint32_t index)
 	struct registration *reg = registrations_at(&r->registrations, index);
 	bool mute = wants_silence(reg);
 	int e = rdy_poll_modify(r->poll, reg->fd, registration_id(&r->registrations, index),
-		mute ? RDY_HANGUP_ONLY : reg->interest, r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+		mute ? RDY_HANGUP_ONLY : reg->interest, poll_mode(r, mute));
 
 	if (e == 0)
 		note_mute(reg, mute);
@@ -105,8 +115,8 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 			flood_pause(s, index);
 	} else if (reg->flags & REGISTRATION_ARMED) {
 		reg->flags &= (uint8_t)~REGISTRATION_ARMED;
-		/* An emulated one has gone silent and must still see a hangup; a kept one has nothing to miss. */
-		if (!r->native_edge && !(reg->flags & REGISTRATION_KEEP))
+		/* An emulated one has gone silent and must still see a hangup, if this was none. */
+		if (!r->native_edge && !closed)
 			mute(s, index);
 	} else {
 		if (r->native_edge && !(reg->flags & REGISTRATION_MUTED))

@@ -91,11 +91,7 @@ static enum wire_error insert(struct session *s, const struct wire_register *q, 
 	reg->interest = (uint8_t)q->interest;
 	reg->mode = q->mode;
 	reg->flags = state_flags(q->mode, q->flags);
-	if (q->flags & WIRE_REG_DISARMED)
-		reg->flags |= REGISTRATION_MUTED;
-	e = rdy_poll_register(r->poll, fd, registration_id(&r->registrations, index),
-		q->flags & WIRE_REG_DISARMED ? RDY_HANGUP_ONLY : q->interest,
-		r->native_edge ? RDY_EDGE : RDY_ONESHOT);
+	e = deliver_first_watch(s, index, fd);
 	if (e < 0) {
 		registrations_give(&r->registrations, index);
 		return poll_error(e);
@@ -304,6 +300,13 @@ static enum wire_error set_deadline(struct session *s, const struct wire_set_dea
 	if (deadline_set(r, index, q->at_ns ? rdy__deadline_ns(now_ns, (int64_t)q->at_ns) : 0,
 		    (int64_t)q->idle_ns, now_ns) < 0)
 		return WIRE_E_OUT_OF_MEMORY;
+	/*
+	 * Invariant: DEADLINE-2: what is told after DEADLINE_SET is about the new deadlines. Why: a client that
+	 * has put one off would take the old one for it. Test: tests/unit/agent/modes.c/replaced
+	 */
+	reg->timeouts = 0;
+	if (!reg->pending)
+		registrations_unready(&r->registrations, &s->ready, index);
 	return WIRE_OK;
 }
 

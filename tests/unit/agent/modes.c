@@ -24,15 +24,21 @@ static const struct registration *registration(uint64_t id)
 	return registrations_at(&rig.agent.reactor.registrations, (uint32_t)(id >> 32));
 }
 
-static uint32_t set_deadline(int client, uint64_t id, int64_t at_ns, int64_t idle_ns)
+static void say_deadline(int client, uint64_t id, int64_t at_ns, int64_t idle_ns)
 {
 	const struct wire_set_deadline d = {id, (uint64_t)at_ns, (uint64_t)idle_ns};
-	struct wire_result r;
-	struct answer a;
 	uint8_t buf[64];
 
 	wire_put_set_deadline(buf, 0, &d);
 	say(client, buf, wire_put_header(buf, WIRE_SET_DEADLINE, 8, 1), NULL, 0);
+}
+
+static uint32_t set_deadline(int client, uint64_t id, int64_t at_ns, int64_t idle_ns)
+{
+	struct wire_result r;
+	struct answer a;
+
+	say_deadline(client, id, at_ns, idle_ns);
 	expect_type(client, WIRE_DEADLINE_SET, &a);
 	ck_assert_uint_eq(a.f.header.serial, 8);
 	wire_get_result(&a.f, 0, &r);
@@ -385,6 +391,78 @@ START_TEST(merged)
 }
 END_TEST
 
+/* Invariant: DEADLINE-2 */
+START_TEST(replaced)
+{
+	struct channel_config c = rig_config();
+	struct wire_event e;
+	struct session *s;
+	struct answer a;
+	int client, fd;
+	uint64_t id;
+
+	rig_start(&c);
+	client = rig_open();
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	id = do_register(client, fd, 1, WIRE_EDGE, 0);
+	s = rig.agent.reactor.sessions[0];
+	/* With readiness in the queue beside it, and alone. */
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(set_deadline(client, id, 1, 1), WIRE_OK);
+		s->blocked = true; /* as if the client did not read */
+		for (int k = 0; k < RIG_ROUNDS && registration(id)->timeouts != 3; k++)
+			rig_turn();
+		ck_assert_uint_eq(registration(id)->timeouts, 3);
+		if (i == 0) {
+			eventfd_write(fd, 1);
+			for (int k = 0; k < RIG_ROUNDS && !registration(id)->pending; k++)
+				rig_turn();
+		}
+		say_deadline(client, id, 3600 * RDY__NS_PER_S, 0);
+		for (int k = 0; k < RIG_ROUNDS && registration(id)->timeouts; k++)
+			rig_turn();
+		s->blocked = false;
+		session_want_output(s);
+		expect_type(client, WIRE_DEADLINE_SET, &a);
+		if (i == 0) {
+			e = expect_event(client);
+			ck_assert_uint_eq(e.type, WIRE_EVENT_READY);
+			ck_assert_uint_eq(e.seq, 1);
+		}
+		ck_assert_uint_eq(s->ready.n, 0);
+		nothing_but_pong(client);
+	}
+	leave(client);
+	rdy__fd_close(fd);
+	rig_stop();
+}
+END_TEST
+
+/* In a pause nobody looks: that is no silence of the descriptor's. */
+START_TEST(paused_is_not_idle)
+{
+	int client, fd;
+	uint64_t id;
+
+	start_flooded(1, 2);
+	client = rig_open();
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	id = do_register(client, fd, 1, WIRE_EDGE, 0);
+	flood(client, fd, 100);
+	ck_assert_uint_eq(set_deadline(client, id, 0, 10 * MS), WIRE_OK);
+	for (int64_t end_ns = rdy__now_ns() + 60 * MS; rdy__now_ns() < end_ns;)
+		rig_turn();
+	ck_assert(registration(id)->flags & REGISTRATION_PAUSED);
+	nothing_but_pong(client);
+	/* It goes on; what was written before is reported, and then there is silence. */
+	ck_assert_uint_eq(expect_event(client).type, WIRE_EVENT_READY);
+	ck_assert_uint_eq(expect_event(client).type, WIRE_EVENT_TIMEOUT);
+	leave(client);
+	rdy__fd_close(fd);
+	rig_stop();
+}
+END_TEST
+
 START_TEST(deadlines_refused)
 {
 	struct channel_config c = rig_config();
@@ -443,4 +521,5 @@ START_TEST(many_deadlines)
 END_TEST
 
 UNIT_MAIN("agent/modes", level, not_negotiated, a_flood_pauses, paused_and_changed,
-	paused_and_hung_up, no_bound, at, idle, merged, deadlines_refused, many_deadlines)
+	paused_and_hung_up, no_bound, at, idle, merged, replaced, paused_is_not_idle,
+	deadlines_refused, many_deadlines)

@@ -233,9 +233,9 @@ struct wire_rearm {
 };
 
 /*
- * Deadlines of a registration, each 0 = none; a new SET_DEADLINE replaces both. Times from when the daemon
- * reads it. `at` fires once. `idle` fires when there was no readiness (and no REARM, MODIFY, SET_DEADLINE) for
- * so long, once; the next readiness starts it again.
+ * Deadlines of a registration, each 0 = none; a new SET_DEADLINE replaces both, and drops what was not told
+ * yet. Times from when the daemon reads it. `at` fires once. `idle` fires when there was no readiness (and no
+ * REARM, MODIFY, SET_DEADLINE) for so long, once; the next of these starts it again. It does not run in a pause.
  */
 struct wire_set_deadline {
 	uint64_t id;
