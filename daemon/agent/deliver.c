@@ -13,7 +13,7 @@
  * Without native edges an armed one is ONESHOT in the poll, and MUTED from its event on. Whatever is muted is
  * EDGE, which an emulation can do, too: half a hangup is told once and does not hide the other half.
  * Invariant: HANGUP-1: a hangup is told whatever the state of a registration is, without anybody looking for
- *   it. Why: a sweep would wake an idle daemon. Test: tests/integration/modes.c/hangups
+ *   it. Why: a sweep would wake an idle daemon. Test: tests/integration/hangups.c/hangups
  */
 #include "deliver.h"
 
@@ -119,7 +119,8 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 		if (!r->native_edge && !closed)
 			mute(s, index);
 	} else {
-		if (r->native_edge && !(reg->flags & REGISTRATION_MUTED))
+		/* After a hangup nothing comes, and muting would report that again. */
+		if (r->native_edge && !closed && !(reg->flags & REGISTRATION_MUTED))
 			mute(s, index);
 		/* One event, which may still grow; then silence but for a hangup of a kept one. */
 		if (!reg->pending)
