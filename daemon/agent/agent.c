@@ -95,6 +95,7 @@ int agent_init(struct agent *a, const struct channel_config *config, int take_ch
 	int e;
 
 	memset(a, 0, sizeof(*a));
+	a->inited = true;
 	rdy__list_init(&a->owed);
 	pumps_init(&a->pumps);
 	queries_init(&a->queries);
@@ -156,6 +157,9 @@ static void free_mail(struct agent *a)
 
 void agent_deinit(struct agent *a)
 {
+	if (!a->inited)
+		return;
+	a->inited = false;
 	hand_over_cancel(a);
 	a->taking = take_over_free(a);
 	park_open(a);
