@@ -54,8 +54,8 @@ static void put_session(const json_t *s)
 	ctl_words_age(json_object_get(s, "age"), age, sizeof(age));
 	ctl_words_user(json_integer_value(json_object_get(s, "uid")), user, sizeof(user));
 	ctl_words_text(json_object_get(s, "name"), name, sizeof(name));
-	printf("  %-6s %s of %s, for %s: %s registrations, %s with an event that waits\n", "is",
-		name, user, age, regs, ready);
+	printf("  %-6s %s of %s, for %s; registrations: %s, ready: %s\n", "is", name, user, age,
+		regs, ready);
 }
 
 static void put_registration(const json_t *r)

@@ -98,7 +98,7 @@ static const char *say_agent(struct explained *e)
 			(unsigned int)e->uid);
 		return "ending";
 	}
-	WHY("its agent serves %u sessions with %" PRIu64 " registrations", agent->n_sessions,
+	WHY("its agent serves; sessions: %u, registrations: %" PRIu64, agent->n_sessions,
 		e->sums->registrations);
 	if (agent->n_sessions == 0 && e->sv->options->conf.idle_exit_ns)
 		NEXT("an agent without sessions ends after %.0f s",
@@ -173,11 +173,11 @@ const char *explain_session(struct explained *e, const struct channel_row_sessio
 {
 	say_session(e, s);
 	if (json_array_size(e->why) == 0 && s->n_ready)
-		WHY("%u registrations have an event that is about to be sent", s->n_ready);
+		WHY("events that are about to be sent: %u", s->n_ready);
 	else if (json_array_size(e->why) == 0)
 		WHY("the client has been told everything: nothing waits for it");
 	if (json_array_size(e->next) == 0)
-		NEXT("an event as soon as one of its %u registrations becomes ready",
+		NEXT("an event as soon as one of its registrations (%u) becomes ready",
 			s->n_registrations);
 	return control_session_state(s);
 }
