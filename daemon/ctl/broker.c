@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "ready/client.h"
 #include "ready/timer.h"
 #include "source.h"
@@ -28,6 +30,9 @@ static struct broker *broker_of(struct ctl_source *s)
 	return rdy__container_of(s, struct broker, source);
 }
 
+/* The token of what is registered only to have an answer. */
+#define NOBODY UINT64_MAX
+
 static void broker_free(struct ctl_source *s)
 {
 	struct broker *b = broker_of(s);
@@ -42,6 +47,8 @@ static int take_event(struct broker *b, const struct rdy_client_event *e, struct
 {
 	const struct ctl_options *o = b->source.options;
 
+	if (e->token == NOBODY)
+		return 0;
 	switch (e->type) {
 	case RDY_CLIENT_READY:
 		b->gathered[e->token].is = true;
@@ -175,20 +182,27 @@ static int broker_add(
 }
 
 /*
- * A request that the daemon answers after it has polled what we registered. The event may stand behind the
- * first answer, not behind the second.
+ * Two requests that the daemon answers after it has polled what we registered: a descriptor that is never ready
+ * comes and goes. The event may stand behind the first answer, not behind the second. A quota that refuses it
+ * is an answer, too.
  */
 static int broker_look(struct ctl_source *s, struct ctl_problem *p)
 {
 	struct broker *b = broker_of(s);
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), r = fd < 0 ? -errno : 0;
+	uint64_t handle = 0;
 
-	for (int i = 0; i < 2; i++) {
-		int r = rdy_client_sync(b->client, RDY__NS_PER_S);
-
-		if (r)
-			return check_connection(b, r, p);
-	}
-	return 0;
+	if (r == 0)
+		r = rdy_client_register(
+			b->client, fd, NOBODY, RDY_HANGUP_ONLY, RDY_ONESHOT, 0, &handle);
+	if (r == 0)
+		r = rdy_client_sync(b->client, RDY__NS_PER_S);
+	if (handle)
+		rdy_client_deregister(b->client, handle);
+	if (r == 0)
+		r = rdy_client_sync(b->client, RDY__NS_PER_S);
+	rdy__fd_close(fd);
+	return r ? check_connection(b, r, p) : 0;
 }
 
 static int broker_rearm(struct ctl_source *s, size_t index, struct ctl_problem *p)
