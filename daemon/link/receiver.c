@@ -59,8 +59,9 @@ static bool is_message(const struct arrival *a)
 
 static bool is_batch(const struct arrival *a)
 {
-	if (!is_message(a) || a->m.type != LINK_DISPOSE || a->m.n_fds < 1 ||
-		a->m.n_fds > LINK_BATCH_MAX || a->m.answer_bytes > LINK_ANSWER_MAX)
+	if (!is_message(a) || (a->m.type != LINK_DISPOSE && a->m.type != LINK_KEEP) ||
+		a->m.n_fds < 1 || a->m.n_fds > LINK_BATCH_MAX ||
+		a->m.answer_bytes > LINK_ANSWER_MAX)
 		return false;
 	/* What did not fit into our table is closed by the kernel already; the others are our work. */
 	return a->got.flags & RDY__RECV_FDS_LOST ? a->got.n_fds < a->m.n_fds
@@ -137,6 +138,8 @@ int link_receiver_run(int sock)
 			close_all(&batch);
 			return -EPROTO;
 		}
+		if (batch.m.type == LINK_KEEP)
+			continue;
 
 		/*
 		 * Invariant: LINK-2: nothing of a batch is closed before GO or the end of the link.

@@ -21,6 +21,7 @@ struct link_item {
 	int fd;
 	uint8_t answer_bytes;
 	bool shut;
+	uint32_t mark;
 };
 
 static struct link_item *item_at(const struct link_sender *l, size_t i)
@@ -88,9 +89,32 @@ int link_sender_take(
 	return 0;
 }
 
+void link_sender_mark(struct link_sender *l, uint32_t mark)
+{
+	assert(l->n_queued > 0);
+	item_at(l, l->n_queued - 1)->mark = mark;
+}
+
+int link_sender_give_back(struct link_sender *l, uint32_t mark)
+{
+	size_t i = 0;
+	int fd;
+
+	while (i < l->n_queued && item_at(l, i)->mark != mark)
+		i++;
+	if (i == l->n_queued)
+		return -1;
+	fd = item_at(l, i)->fd;
+	free(item_at(l, i)->answer);
+	for (; i + 1 < l->n_queued; i++)
+		*item_at(l, i) = *item_at(l, i + 1);
+	l->n_queued--;
+	return fd;
+}
+
 static bool equal(const struct link_item *a, const struct link_item *b)
 {
-	return a->shut == b->shut && a->answer_bytes == b->answer_bytes &&
+	return a->shut == b->shut && a->mark == b->mark && a->answer_bytes == b->answer_bytes &&
 	       (a->answer_bytes == 0 || memcmp(a->answer, b->answer, a->answer_bytes) == 0);
 }
 
@@ -144,6 +168,7 @@ static int send_batch(struct link_sender *l, int64_t now_ns)
 		.answer_bytes = first->answer_bytes,
 		.shutdown = first->shut,
 	};
+	uint32_t mark = first->mark;
 	int fds[LINK_BATCH_MAX];
 	size_t n = 0;
 	int r;
@@ -170,6 +195,7 @@ static int send_batch(struct link_sender *l, int64_t now_ns)
 	 */
 	drop_sent(l, n);
 	l->n_under_way = (uint32_t)n;
+	l->mark_under_way = mark;
 	l->go_owed = true;
 	l->sent_at_ns = now_ns;
 	return 0;

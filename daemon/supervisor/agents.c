@@ -299,11 +299,11 @@ static void refuse(struct supervisor *sv, struct session *s, enum wire_error e, 
 	int sock = rdy__steal_fd(&s->sock);
 
 	if (s->control)
-		control_refuse(sv, sock, control_busy_word(e));
+		control_refuse(sv, s->uid, sock, control_busy_word(e));
 	else if (s->refuse != WIRE_OK)
-		bouncer_refuse(sv, sock, s->refuse, s->detail);
+		bouncer_refuse(sv, s->uid, sock, s->refuse, s->detail);
 	else
-		bouncer_refuse(sv, sock, e, detail);
+		bouncer_refuse(sv, s->uid, sock, e, detail);
 	session_free(sv, s);
 }
 

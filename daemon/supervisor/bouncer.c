@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "holders.h"
+#include "loaded.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -98,7 +100,23 @@ void bouncer_died(struct supervisor *sv)
 		replace(sv);
 }
 
-static void take(struct supervisor *sv, int take_sock, const void *answer, size_t n, bool shut)
+/* A process that serves everybody is not given what that uid sends. */
+static bool is_suspect(const struct supervisor *sv, uid_t uid)
+{
+	return uid != BOUNCER_NOBODY && children_stuck(&sv->children, CHILD_BOUNCER, uid) > 0;
+}
+
+/* Its client sees the end at once, and nothing that it has sent is touched. */
+static void set_apart(struct supervisor *sv, uid_t uid, int take_sock, const void *answer, size_t n)
+{
+	if (n)
+		(void)send(take_sock, answer, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	(void)shutdown(take_sock, SHUT_RDWR);
+	holders_take(sv, uid, take_sock);
+}
+
+static void take(
+	struct supervisor *sv, uid_t uid, int take_sock, const void *answer, size_t n, bool shut)
 {
 	/*
 	 * Without memory for the queue the socket stays open, which its client sees as silence. Closing it
@@ -106,29 +124,43 @@ static void take(struct supervisor *sv, int take_sock, const void *answer, size_
 	 */
 	if (link_sender_take(&sv->bouncer.link, take_sock, answer, n, shut) < 0)
 		log_line(LOG_P_ERROR, "bouncer=\"out of memory\" lost=1");
+	else
+		link_sender_mark(&sv->bouncer.link, uid);
 }
 
-void bouncer_refuse(struct supervisor *sv, int take_sock, enum wire_error error, uint32_t detail)
+void bouncer_refuse(
+	struct supervisor *sv, uid_t uid, int take_sock, enum wire_error error, uint32_t detail)
 {
 	uint8_t frame[LINK_ANSWER_MAX];
 
-	take(sv, take_sock, frame, wire_make_error(frame, 0, error, detail, true), true);
+	bouncer_answer(sv, uid, take_sock, frame, wire_make_error(frame, 0, error, detail, true));
 }
 
-void bouncer_answer(struct supervisor *sv, int take_sock, const void *bytes, size_t n_bytes)
+void bouncer_answer(
+	struct supervisor *sv, uid_t uid, int take_sock, const void *bytes, size_t n_bytes)
 {
 	assert(n_bytes <= LINK_ANSWER_MAX);
-	take(sv, take_sock, bytes, n_bytes, true);
+	if (is_suspect(sv, uid) || (uid != BOUNCER_NOBODY && loaded(take_sock)))
+		set_apart(sv, uid, take_sock, bytes, n_bytes);
+	else
+		take(sv, uid, take_sock, bytes, n_bytes, true);
 }
 
-void bouncer_close(struct supervisor *sv, int take_sock)
+void bouncer_close(struct supervisor *sv, uid_t uid, int take_sock)
 {
-	take(sv, take_sock, NULL, 0, true);
+	if (is_suspect(sv, uid))
+		set_apart(sv, uid, take_sock, NULL, 0);
+	else
+		take(sv, uid, take_sock, NULL, 0, true);
 }
 
-void bouncer_let_go(struct supervisor *sv, int take_sock)
+void bouncer_let_go(struct supervisor *sv, uid_t uid, int take_sock)
 {
-	take(sv, take_sock, NULL, 0, false);
+	/* Not shut: what the others answer still arrives. Who of them is stuck has it, and may lose it any time. */
+	if (is_suspect(sv, uid) || children_stuck(&sv->children, CHILD_CLOSER, uid) > 0)
+		holders_take(sv, uid, take_sock);
+	else
+		take(sv, uid, take_sock, NULL, 0, false);
 }
 
 void bouncer_readable(struct supervisor *sv)
@@ -160,6 +192,22 @@ int64_t bouncer_deadline(const struct supervisor *sv)
 	return b->link.n_under_way ? rdy__deadline_ns(b->link.sent_at_ns, SILENT_NS) : RDY__NEVER;
 }
 
+/* From here on nobody else's refusals wait for this uid's. */
+static void stuck(struct supervisor *sv)
+{
+	struct bouncer *b = &sv->bouncer;
+	uid_t uid = b->link.mark_under_way;
+	int fd;
+
+	log_line(LOG_P_WARNING, "bouncer=stuck uid=%d", (int)uid);
+	if (b->child && uid != BOUNCER_NOBODY)
+		b->child->uid = uid;
+	child_kill(sv, rdy__steal(b->child));
+	while (uid != BOUNCER_NOBODY && (fd = link_sender_give_back(&b->link, uid)) >= 0)
+		set_apart(sv, uid, fd, NULL, 0);
+	replace(sv);
+}
+
 void bouncer_tick(struct supervisor *sv, int64_t now_ns)
 {
 	struct bouncer *b = &sv->bouncer;
@@ -168,13 +216,12 @@ void bouncer_tick(struct supervisor *sv, int64_t now_ns)
 		replace(sv);
 	} else if (b->link.n_under_way && !b->link.go_owed &&
 		   now_ns >= rdy__deadline_ns(b->link.sent_at_ns, SILENT_NS)) {
-		log_line(LOG_P_WARNING, "bouncer=stuck");
-		child_kill(sv, rdy__steal(b->child));
-		replace(sv);
+		stuck(sv);
 	}
 }
 
 bool bouncer_overwhelmed(const struct supervisor *sv)
 {
-	return sv->bouncer.link.sock < 0 || sv->bouncer.link.n_queued > WAITING_MAX;
+	return sv->bouncer.link.sock < 0 || sv->bouncer.link.n_queued > WAITING_MAX ||
+	       sv->holders.n_waiting > WAITING_MAX;
 }

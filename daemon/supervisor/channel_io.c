@@ -317,7 +317,7 @@ static bool taken(struct supervisor *sv, struct agent *agent, uint64_t number)
 		 * The agent answers and its closer closes; whose close() is the last, nobody knows. Not shut:
 		 * the answer may still be on its way to the closer.
 		 */
-		bouncer_let_go(sv, rdy__steal_fd(&s->sock));
+		bouncer_let_go(sv, s->uid, rdy__steal_fd(&s->sock));
 		session_free(sv, s);
 	}
 	channel_io_flush(sv, agent);

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "bouncer.h"
+#include "holders.h"
 #include "log.h"
 #include "supervisor.h"
 
@@ -345,6 +346,8 @@ void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 		agents_child_died(sv, child);
 	else if (child->kind == CHILD_BOUNCER && !child->killed)
 		bouncer_died(sv);
+	else if (child->kind == CHILD_CLOSER && !child->killed)
+		holders_child_died(sv, child);
 	forget(sv, child);
 }
 

@@ -109,7 +109,7 @@ void controls_deinit(struct supervisor *sv);
 /* control_accept.c: the listener gave a connection (consumed). */
 void control_take(struct supervisor *sv, int take_sock);
 /* control_accept.c: an answer to somebody who gets no connection (consumed). why: as in Busy. */
-void control_refuse(struct supervisor *sv, int take_sock, const char *why);
+void control_refuse(struct supervisor *sv, uid_t uid, int take_sock, const char *why);
 /* The word for why there is no agent. Static. */
 const char *control_busy_word(enum wire_error e);
 

@@ -86,15 +86,15 @@ const char *control_busy_word(enum wire_error e)
 	}
 }
 
-void control_refuse(struct supervisor *sv, int take_sock, const char *why)
+void control_refuse(struct supervisor *sv, uid_t uid, int take_sock, const char *why)
 {
 	char *text = NULL;
 	size_t n;
 
 	if (control_make_error(CONTROL_E_BUSY, json_pack("{s:s}", "why", why), &text, &n) < 0)
-		bouncer_close(sv, take_sock);
+		bouncer_close(sv, uid, take_sock);
 	else
-		bouncer_answer(sv, take_sock, text, n);
+		bouncer_answer(sv, uid, take_sock, text, n);
 	free(text);
 }
 
@@ -122,7 +122,7 @@ void control_take(struct supervisor *sv, int take_sock)
 	bool admin;
 
 	if (identity_of(take_sock, &who) < 0) {
-		bouncer_close(sv, take_sock);
+		bouncer_close(sv, BOUNCER_NOBODY, take_sock);
 		return;
 	}
 	/* Whose process ends has its socket closed: that is all a control connection needs to know. */
@@ -139,5 +139,5 @@ void control_take(struct supervisor *sv, int take_sock)
 		control_free(sv, c);
 	log_line(LOG_P_NOTICE, "control=refused why=%s uid=%u pid=%d", why, (unsigned int)who.uid,
 		(int)who.pid);
-	control_refuse(sv, take_sock, why);
+	control_refuse(sv, who.uid, take_sock, why);
 }

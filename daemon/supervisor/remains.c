@@ -56,7 +56,7 @@ static void send_all(struct supervisor *sv, struct remains *r, uid_t uid)
 		if (e == 0)
 			rdy__fd_close(r->fds[i]);
 		else
-			bouncer_close(sv, r->fds[i]);
+			bouncer_close(sv, uid, r->fds[i]);
 	}
 	r->n_fds = 0;
 }

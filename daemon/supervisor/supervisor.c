@@ -77,6 +77,7 @@ void supervisor_deinit(struct supervisor *sv)
 		controls_deinit(sv);
 		adopt_deinit(sv);
 		bouncer_deinit(sv);
+		holders_deinit(&sv->holders);
 	}
 	children_deinit(&sv->children);
 	sv->timer = rdy_timer_free(sv->timer);
@@ -97,8 +98,8 @@ static void stop(struct supervisor *sv, uint32_t signal)
 	sv->stop_deadline_ns = rdy__deadline_ns(rdy__now_ns(), STOP_NS);
 	accept_update(sv, rdy__now_ns());
 	/* Where the kernel lets strangers queue descriptors before accept(), closing it may block. */
-	bouncer_close(sv, rdy__steal_fd(&sv->runtime->listener));
-	bouncer_close(sv, rdy__steal_fd(&sv->runtime->control));
+	bouncer_close(sv, BOUNCER_NOBODY, rdy__steal_fd(&sv->runtime->listener));
+	bouncer_close(sv, BOUNCER_NOBODY, rdy__steal_fd(&sv->runtime->control));
 	if (sv->leaving)
 		agents_leave(sv);
 	else
@@ -155,6 +156,9 @@ static void set_timer(struct supervisor *sv)
 
 	if (other < d)
 		d = other;
+	other = holders_deadline(sv);
+	if (other < d)
+		d = other;
 	other = children_deadline(&sv->children);
 	if (other < d)
 		d = other;
@@ -174,6 +178,7 @@ static void set_timer(struct supervisor *sv)
 /* Returns true when there is nothing left to wait for. */
 static bool stop_step(struct supervisor *sv, int64_t now_ns)
 {
+	holders_leave(sv);
 	if (sv->leaving)
 		return link_sender_pending(&sv->bouncer.link) == 0 ||
 		       now_ns >= sv->stop_deadline_ns;
@@ -190,6 +195,7 @@ static bool stop_step(struct supervisor *sv, int64_t now_ns)
 		return false;
 	if (sv->kill_sent) {
 		bouncer_leave(sv);
+		holders_leave(sv);
 		log_line(LOG_P_WARNING, "stopped=yes stuck=%zu",
 			children_stuck(&sv->children, CHILD_AGENT, (uid_t)-1));
 		return true;
@@ -220,6 +226,7 @@ static int round_trip(struct supervisor *sv)
 	children_tick(&sv->children, now);
 	bouncer_tick(sv, now);
 	bouncer_flush(sv, now);
+	holders_tick(sv, now);
 	if (!sv->adopting)
 		accept_update(sv, now);
 	return 0;
@@ -251,6 +258,7 @@ int supervisor_init(struct supervisor *sv, const struct options *options, struct
 	sv->fd_low = fd_low();
 	rate_init(&sv->rate, options->conf.quota_connects_per_s);
 	agents_init(&sv->agents);
+	holders_init(&sv->holders);
 	controls_init(sv);
 	sv->log_level = log_get_level();
 	sv->started_at_ns = rdy__now_ns();

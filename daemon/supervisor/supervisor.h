@@ -15,6 +15,7 @@
 #include "child.h"
 #include "control.h"
 #include "frozen.h"
+#include "holders.h"
 #include "rate.h"
 #include "options.h"
 #include "ready/poll.h"
@@ -45,6 +46,7 @@ struct supervisor {
 	struct children children;
 	struct agents agents;
 	struct bouncer bouncer;
+	struct holders holders;
 	struct rate rate;
 	struct controls controls;
 	struct frozen frozen;

@@ -33,6 +33,7 @@ enum link_type {
 	LINK_DISPOSE = 1, /* + n descriptors; answer, if any, is sent on each before it is closed */
 	LINK_GO = 2,
 	LINK_DONE = 3, /* receiver to sender: the batch is closed */
+	LINK_KEEP = 4, /* + n descriptors, which only the receiver's end closes; no GO, no DONE */
 };
 
 struct link_message {
@@ -48,7 +49,8 @@ struct link_sender {
 	int sock;		 /* -1: no receiver; everything waits */
 	struct link_item *queue; /* what waits, a growing ring */
 	size_t head, n_queued, cap;
-	uint32_t n_under_way; /* descriptors in the batch that waits for DONE */
+	uint32_t n_under_way;	 /* descriptors in the batch that waits for DONE */
+	uint32_t mark_under_way; /* of the first of them */
 	uint32_t batch_max;
 	uint32_t batch_now; /* <= batch_max: smaller after a message that the kernel did not take */
 	bool go_owed; /* the batch is with the receiver, our copies are closed, GO is not sent */
@@ -81,6 +83,12 @@ void link_sender_deinit(struct link_sender *l, bool abandon);
  */
 int link_sender_take(
 	struct link_sender *l, int take_fd, const void *answer, size_t answer_bytes, bool shut);
+
+/* The item that was taken last is this one's; 0 without this. Items with different marks share no batch. */
+void link_sender_mark(struct link_sender *l, uint32_t mark);
+
+/* Take a queued descriptor with that mark out again: the caller's, its answer is lost. -1: there is none. */
+int link_sender_give_back(struct link_sender *l, uint32_t mark);
 
 /*
  * Send the next batch if none is under way: descriptors, then close our copies, then GO.
