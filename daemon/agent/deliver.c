@@ -81,9 +81,10 @@ int deliver_watch(struct session *s, uint32_t index)
 	return e;
 }
 
-static void want_delivery(struct session *s, uint32_t index)
+static void want_delivery(struct session *s, uint32_t index, struct registration *reg)
 {
-	registrations_ready(&s->reactor->registrations, &s->ready, index);
+	if (!(reg->flags & REGISTRATION_READY))
+		registrations_append_ready(&s->reactor->registrations, &s->ready, index, reg);
 	session_want_output(s);
 }
 
@@ -99,7 +100,8 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 	struct reactor *r = s->reactor;
 	struct registration *reg = registrations_at(&r->registrations, index);
 	uint16_t bits = (uint16_t)(ready & EVENT_BITS);
-	bool closed = bits & WIRE_READY_ERROR || (bits & BOTH_CLOSED) == BOTH_CLOSED;
+	bool closed =
+		bits & END_BITS && (bits & WIRE_READY_ERROR || (bits & BOTH_CLOSED) == BOTH_CLOSED);
 
 	if (s->state != SESSION_OPEN || reg->fd < 0 || !bits)
 		return;
@@ -129,7 +131,7 @@ void deliver_event(struct session *s, uint32_t index, uint32_t ready)
 			return;
 	}
 	reg->pending |= bits;
-	want_delivery(s, index);
+	want_delivery(s, index, reg);
 }
 
 void deliver_timeout(struct session *s, uint32_t index, uint8_t over)
@@ -140,8 +142,12 @@ void deliver_timeout(struct session *s, uint32_t index, uint8_t over)
 	if (s->state != SESSION_OPEN || reg->flags & REGISTRATION_ENDED)
 		return;
 	reg->timeouts |= over;
-	want_delivery(s, index);
+	want_delivery(s, index, reg);
 }
+
+_Static_assert(REGISTRATION_ENDED >> 2 == WIRE_EVENT_ENDED &&
+		       REGISTRATION_PAUSED >> 2 == WIRE_EVENT_PAUSED,
+	"event_flags() shifts them");
 
 static uint8_t event_flags(const struct registration *reg)
 {
@@ -150,11 +156,11 @@ static uint8_t event_flags(const struct registration *reg)
 		[WIRE_ONESHOT] = WIRE_EVENT_DISARMED};
 
 	return (uint8_t)(by_mode[reg->mode] |
-			 (reg->flags & REGISTRATION_ENDED ? WIRE_EVENT_ENDED : 0) |
-			 (reg->flags & REGISTRATION_PAUSED ? WIRE_EVENT_PAUSED : 0));
+			 (reg->flags >> 2 & (WIRE_EVENT_ENDED | WIRE_EVENT_PAUSED)));
 }
 
-static void put_timeout(struct reactor *r, uint32_t n, const struct registration *reg, uint64_t id)
+__attribute__((noinline, cold)) static void put_timeout(
+	struct reactor *r, uint32_t n, const struct registration *reg, uint64_t id)
 {
 	const struct wire_event e = {
 		.cookie = reg->cookie,
@@ -168,7 +174,8 @@ static void put_timeout(struct reactor *r, uint32_t n, const struct registration
 }
 
 /* Returns the number of records; *ret_taken: of registrations, from the head of the ready queue on. */
-static uint32_t encode(struct reactor *r, const struct session *s, uint32_t *ret_taken)
+__attribute__((flatten)) static uint32_t encode(
+	struct reactor *r, const struct session *s, uint32_t *ret_taken)
 {
 	uint32_t n = 0, taken = 0;
 
@@ -178,18 +185,20 @@ static uint32_t encode(struct reactor *r, const struct session *s, uint32_t *ret
 		const struct registration *reg = registrations_at(&r->registrations, i);
 		const struct wire_event e = {
 			.cookie = reg->cookie,
-			.id = registration_id(&r->registrations, i),
+			.id = (uint64_t)i << 32 | reg->generation,
 			.type = WIRE_EVENT_READY,
 			.flags = event_flags(reg),
 			.ready = reg->pending,
 			.seq = reg->seq + 1,
 		};
 
-		if (reg->timeouts)
-			put_timeout(r, n++, reg, e.id);
-		if (reg->pending)
-			wire_put_event(r->out, n++, &e);
 		i = reg->ready_next;
+		if (__builtin_expect(reg->timeouts, 0)) {
+			put_timeout(r, n++, reg, e.id);
+			if (!e.ready)
+				continue;
+		}
+		wire_put_event(r->out, n++, &e);
 	}
 	*ret_taken = taken;
 	return n;

@@ -3,6 +3,7 @@
 #include "flood.h"
 
 #include "base/clock.h"
+#include "deadline.h"
 #include "deliver.h"
 #include "reactor.h"
 #include "session.h"
@@ -14,16 +15,14 @@ void flood_configure(struct reactor *r, const struct channel_config *c)
 	struct flood *f = &r->flood;
 
 	f->burst = c->flood_burst ? c->flood_burst : 1;
+	if (f->burst > UINT16_MAX)
+		f->burst = UINT16_MAX;
 	f->per_tick = c->flood_rate > TICKS_PER_S ? c->flood_rate / TICKS_PER_S : 1;
 	/* What edges there are is told by the poll only if it has native ones; others go silent by themselves. */
 	f->tick_ns =
 		c->flood_rate && r->native_edge ? RDY__NS_PER_S * f->per_tick / c->flood_rate : 0;
 }
 
-/*
- * The bucket: events not yet worked off in the upper half, the tick of the last one in the lower. A tick that
- * has wrapped (after 65536 of them) only makes the bucket leak less than it should.
- */
 static uint32_t level_now(const struct flood *f, const struct registration *reg)
 {
 	uint32_t level = reg->flood >> 16;
@@ -33,7 +32,7 @@ static uint32_t level_now(const struct flood *f, const struct registration *reg)
 	return leaked < level ? level - (uint32_t)leaked : 0;
 }
 
-bool flood_spend(struct flood *f, struct registration *reg)
+bool flood_spend_slowly(struct flood *f, struct registration *reg)
 {
 	uint32_t level = level_now(f, reg) + 1;
 
@@ -83,6 +82,9 @@ static void look_at(struct reactor *r, uint32_t index)
 		return;
 	}
 	r->flood.n_paused--;
+	/* What it has to say is found by the next wait: it is not idle before. */
+	if (reg->deadline)
+		deadline_touch(r, reg);
 }
 
 /* All slots are gone through: pausing is rare, and a list would cost every registration its links. */
@@ -90,6 +92,7 @@ void flood_look(struct reactor *r)
 {
 	int64_t now_ns = rdy__now_ns();
 
+	r->now_ns = now_ns;
 	if (r->flood.tick_ns)
 		flood_round(&r->flood, now_ns);
 	for (uint32_t i = 0;

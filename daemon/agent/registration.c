@@ -187,8 +187,13 @@ void registrations_ready(struct registrations *r, struct registration_queue *q, 
 {
 	struct registration *reg = registrations_at(r, index);
 
-	if (reg->flags & REGISTRATION_READY)
-		return;
+	if (!(reg->flags & REGISTRATION_READY))
+		registrations_append_ready(r, q, index, reg);
+}
+
+void registrations_append_ready(struct registrations *r, struct registration_queue *q,
+	uint32_t index, struct registration *reg)
+{
 	reg->flags |= REGISTRATION_READY;
 	reg->ready_prev = q->tail;
 	reg->ready_next = REGISTRATION_NONE;

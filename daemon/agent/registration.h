@@ -105,6 +105,9 @@ void registrations_unlink(struct registrations *r, struct registration_queue *q,
 /* The session's ready queue (ready_next, ready_prev); both are no-ops when nothing changes. */
 void registrations_ready(struct registrations *r, struct registration_queue *q, uint32_t index);
 void registrations_unready(struct registrations *r, struct registration_queue *q, uint32_t index);
+/* For who has looked already: reg is the one of that index, and not READY. */
+void registrations_append_ready(struct registrations *r, struct registration_queue *q,
+	uint32_t index, struct registration *reg);
 
 #define REGISTRATION_QUEUE_NULL \
 	(struct registration_queue) \
