@@ -3,8 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5, include/uapi/asm-generic/socket.h */
@@ -40,6 +46,29 @@ bool identity_in_group(int sock, const struct identity *who, gid_t group)
 	return found;
 }
 
+int identity_open(pid_t pid, uid_t uid)
+{
+	struct pollfd p = {.events = POLLIN};
+	struct stat st;
+	char path[32];
+
+	if (pid <= 0)
+		return -1;
+	p.fd = pidfd_open(pid, 0); /* close-on-exec by itself */
+	if (p.fd < 0)
+		return -1;
+	/*
+	 * The directory's owner is the effective uid, dumpable or not. Not `status` in it: reading that keeps the
+	 * process's memory for a moment, and whoever lets go of it last has to wait for what is mapped there.
+	 */
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	/* It lives still: so this was said of it, and not of another one that has got its number. */
+	if (stat(path, &st) == 0 && st.st_uid == uid && poll(&p, 1, 0) == 0)
+		return p.fd;
+	rdy__fd_close(p.fd);
+	return -1;
+}
+
 int identity_of(int sock, struct identity *ret)
 {
 	struct ucred cred;
@@ -53,7 +82,7 @@ int identity_of(int sock, struct identity *ret)
 	n = sizeof(pidfd);
 	/* ENOPROTOOPT: an older kernel. ESRCH, EINVAL: the process is gone already; its socket will tell. */
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &n) < 0)
-		pidfd = -1;
+		pidfd = errno == ENOPROTOOPT ? identity_open(cred.pid, cred.uid) : -1;
 	else
 		fcntl(pidfd, F_SETFD, FD_CLOEXEC);
 	*ret = (struct identity){cred.uid, cred.gid, cred.pid, pidfd};

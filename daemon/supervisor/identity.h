@@ -13,11 +13,17 @@ struct identity {
 	uid_t uid;
 	gid_t gid;
 	pid_t pid; /* for people only; 0 in a foreign pid namespace */
-	int pidfd; /* readable when the process has ended; -1 where the kernel has none */
+	int pidfd; /* readable when the process has ended; -1: it is gone already, or nobody knows */
 };
 
 /* Returns 0, or -errno with *ret untouched. pidfd is the caller's. */
 int identity_of(int sock, struct identity *ret);
+
+/*
+ * A pidfd of that process if it lives and is that uid's now, else -1: what there is before SO_PEERPIDFD. A client
+ * may have gone and left its number to another process of its user; then that one's end is taken for its own.
+ */
+int identity_open(pid_t pid, uid_t uid);
 
 /* Was the client in the group when it connected? false for (gid_t)-1, and where the kernel does not say. */
 bool identity_in_group(int sock, const struct identity *who, gid_t group);

@@ -194,8 +194,6 @@ static void own_end(const struct instance *in, uint32_t n, void *arg)
 /* Only the process's death ends these, as no hangup ever comes. */
 START_TEST(a_session_that_holds_itself)
 {
-	if (harness_old_kernel())
-		unit_skip("without SO_PEERPIDFD nobody sees the end of it but an administrator");
 	attack(&(struct attack){.name = "a session that holds itself",
 		.round = own_end,
 		.rounds_max = 100,

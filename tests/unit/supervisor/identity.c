@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -47,7 +48,7 @@ static pid_t start_client(const struct sockaddr_un *a, socklen_t n, uid_t uid)
 	return pid;
 }
 
-/* Who it is, and that its pidfd tells its end, where the kernel has that. */
+/* Who it is, and that its pidfd tells its end. */
 static void check_client(uid_t uid)
 {
 	struct sockaddr_un a;
@@ -70,7 +71,7 @@ static void check_client(uid_t uid)
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(poll(&p, 1, 20000), 1);
 	} else {
-		printf("# no SO_PEERPIDFD in this kernel\n");
+		printf("# not in /proc\n");
 		kill(pid, SIGKILL);
 	}
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
@@ -118,6 +119,66 @@ START_TEST(of_a_client_that_is_gone)
 }
 END_TEST
 
+/* What an older kernel leaves us: a number. */
+START_TEST(of_a_number)
+{
+	struct pollfd p = {.events = POLLIN};
+	uid_t uid = geteuid();
+	pid_t pid = fork();
+	siginfo_t info;
+
+	if (pid == 0) {
+		pause();
+		_exit(3);
+	}
+	p.fd = identity_open(pid, uid);
+	ck_assert_int_ge(p.fd, 0);
+	ck_assert_int_eq(fcntl(p.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	ck_assert_int_eq(poll(&p, 1, 0), 0);
+	/* Somebody else has that number now. */
+	ck_assert_int_eq(identity_open(pid, uid + 1), -1);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	/* It is still there, and has ended. */
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(identity_open(pid, uid), -1);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	ck_assert_int_eq(identity_open(pid, uid), -1);
+	/* Of another namespace. */
+	ck_assert_int_eq(identity_open(0, uid), -1);
+	rdy__fd_close(p.fd);
+}
+END_TEST
+
+/* Its files in /proc are root's, but it is not. */
+START_TEST(of_the_number_of_one_that_nobody_may_trace)
+{
+	uid_t uid = geteuid() == 0 ? 65534 : geteuid();
+	int ready[2], fd;
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		if ((uid != geteuid() && setresuid(uid, uid, uid) != 0) ||
+			prctl(PR_SET_DUMPABLE, 0) != 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(3);
+	}
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	fd = identity_open(pid, uid);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(uid ? identity_open(pid, 0) : -1, -1);
+	rdy__fd_close(fd);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	rdy__fd_close(ready[0]);
+	rdy__fd_close(ready[1]);
+}
+END_TEST
+
 START_TEST(of_what_has_none)
 {
 	struct identity who = none;
@@ -136,4 +197,4 @@ START_TEST(of_what_has_none)
 END_TEST
 
 UNIT_MAIN("supervisor/identity", of_this_user, of_another_user, of_a_client_that_is_gone,
-	of_what_has_none)
+	of_a_number, of_the_number_of_one_that_nobody_may_trace, of_what_has_none)
