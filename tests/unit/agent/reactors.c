@@ -2,7 +2,9 @@
 /* Several reactors in one agent: sessions spread, cross over by mailbox only, end together. */
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "reactors.h"
 #include "rig.h"
@@ -274,6 +276,67 @@ START_TEST(a_reactor_that_hangs)
 }
 END_TEST
 
+/* What the kernel has made room for in our table of descriptors. Source: proc(5), FDSize. */
+static long table_size(void)
+{
+	char line[256];
+	long n = -1;
+	FILE *f = fopen("/proc/self/status", "re");
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, "FDSize:", 7) == 0)
+			n = strtol(line + 7, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+/* Before the second thread starts, and not before that. */
+START_TEST(the_table_is_grown)
+{
+	struct channel_config config = rig_config();
+	const struct rlimit l = {4096, 4096};
+	int a, b;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+	config.reactors = 2;
+	config.registrations = 2000;
+	config.sessions = 100;
+	rig_start(&config);
+	a = rig_open();
+	ck_assert_int_lt(table_size(), 2000);
+	b = rig_open();
+	ck_assert_int_ge(table_size(), 2000 + 2 * 100 + 317);
+	leave(a);
+	leave(b);
+	rig_stop();
+}
+END_TEST
+
+/* Where a session began it stays, however empty the others get. */
+START_TEST(a_session_stays)
+{
+	int clients[4], fd;
+
+	start(2);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (int i = 0; i < 4; i++)
+		clients[i] = rig_open();
+	do_register(clients[1], fd, 1, WIRE_EDGE, 0);
+	leave(clients[0]);
+	leave(clients[2]);
+	ck_assert_uint_eq(given(0), 0);
+	ck_assert_uint_eq(given(1), 2);
+	fire(fd);
+	ck_assert_uint_eq(expect_event(clients[1]).cookie, 1);
+	ck_assert_uint_eq(given(1), 2);
+	leave(clients[1]);
+	leave(clients[3]);
+	rdy__fd_close(fd);
+	rig_stop();
+}
+END_TEST
+
 /* Sessions come and go in all reactors at once, with registrations that end with them. */
 START_TEST(coming_and_going)
 {
@@ -299,4 +362,4 @@ END_TEST
 
 UNIT_MAIN("agent/reactors", one_at_first, sessions_spread, events_of_all, own_sockets_of_all,
 	one_quota, one_configuration, end_of_all, as_many_as_needed, a_reactor_that_hangs,
-	coming_and_going)
+	the_table_is_grown, a_session_stays, coming_and_going)
