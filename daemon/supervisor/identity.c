@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,20 +51,25 @@ int identity_open(pid_t pid, uid_t uid)
 {
 	struct pollfd p = {.events = POLLIN};
 	struct stat st;
+	bool is_his;
 	char path[32];
 
 	if (pid <= 0)
 		return -1;
 	p.fd = pidfd_open(pid, 0); /* close-on-exec by itself */
 	if (p.fd < 0)
-		return -1;
+		return errno == ESRCH ? eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
 	/*
 	 * The directory's owner is the effective uid, dumpable or not. Not `status` in it: reading that keeps the
 	 * process's memory for a moment, and whoever lets go of it last has to wait for what is mapped there.
 	 */
 	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	/* It lives still: so this was said of it, and not of another one that has got its number. */
-	if (stat(path, &st) == 0 && st.st_uid == uid && poll(&p, 1, 0) == 0)
+	is_his = stat(path, &st) == 0 && st.st_uid == uid;
+	/*
+	 * While it lives, this was said of it, and not of the next one with its number. If it does not, then who
+	 * had the number before it does not either.
+	 */
+	if (is_his || poll(&p, 1, 0) > 0)
 		return p.fd;
 	rdy__fd_close(p.fd);
 	return -1;

@@ -20,8 +20,9 @@ struct identity {
 int identity_of(int sock, struct identity *ret);
 
 /*
- * A pidfd of that process if it lives and is that uid's now, else -1: what there is before SO_PEERPIDFD. A client
- * may have gone and left its number to another process of its user; then that one's end is taken for its own.
+ * What there is before SO_PEERPIDFD: a pidfd of that process if it is that uid's now, something readable if it has
+ * ended, -1 if it is another's or nobody knows. A client may have gone and left its number to another process of
+ * its user; then that one's end is taken for its own.
  */
 int identity_open(pid_t pid, uid_t uid);
 
