@@ -48,6 +48,10 @@ bool loaded(int sock)
 		getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &n_bytes) < 0 ||
 		setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one)) < 0)
 		return true;
+	/* What is out of band is hidden from a peek otherwise. */
+	if (type == SOCK_STREAM &&
+		setsockopt(sock, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one)) < 0)
+		return true;
 	/* That its peer is gone would be told first. */
 	n_bytes = sizeof(error);
 	(void)getsockopt(sock, SOL_SOCKET, SO_ERROR, &error, &n_bytes);

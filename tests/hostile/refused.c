@@ -5,10 +5,13 @@
  * a, b, l).
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "attack.h"
@@ -28,8 +31,6 @@
 
 struct refused {
 	struct instance in;
-	bool control, hidden;
-	char control_path[108];
 };
 
 static int by_value(const void *a, const void *b)
@@ -47,22 +48,24 @@ static void check_times(const char *what, int64_t *took_ns, size_t n)
 	need_int(took_ns[n * 9 / 10], <, ANSWER_MAX_NS);
 }
 
+static void expect_something(int sock)
+{
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+
+	need_int(poll(&p, 1, PATIENCE_MS), ==, 1);
+}
+
 /* Whatever it is told, it is told the end. */
 static void expect_end(int sock)
 {
 	char buf[512];
+	ssize_t n;
 
-	for (;;) {
-		ssize_t n;
-		struct raw_frame f;
-		int r = raw_recv(sock, &f, PATIENCE_MS);
-
-		if (r == 0 || r == -ECONNRESET)
-			return;
-		need_int(r, ==, 1);
-		n = recv(sock, buf, sizeof(buf), MSG_DONTWAIT | MSG_PEEK);
-		need(n >= 0 || errno == EAGAIN || errno == ECONNRESET, "%s", strerror(errno));
-	}
+	do {
+		expect_something(sock);
+		n = recv(sock, buf, sizeof(buf), MSG_DONTWAIT);
+	} while (n > 0);
+	need(n == 0 || errno == ECONNRESET, "%s", strerror(errno));
 }
 
 /* Empty messages, and such with a lot in them, before the one that counts; or none. */
@@ -127,6 +130,66 @@ static void queue_held(struct proc *self, void *arg)
 	proc_hear(self, NULL, 0);
 }
 
+static int control_connect(const struct instance *in)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", in->runtime);
+	need(connect(sock, (struct sockaddr *)&a, sizeof(a)) == 0, "%s", strerror(errno));
+	return sock;
+}
+
+/* Out of band is where not every kernel lets one look. */
+static void send_urgent(int sock, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {.bytes = ""};
+	char byte = 'u';
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	need(sendmsg(sock, &msg, MSG_OOB | MSG_NOSIGNAL) == 1, "%s", strerror(errno));
+}
+
+static void queue_urgent(struct proc *self, void *arg)
+{
+	const struct refused *t = arg;
+	static struct held_pipe held[ROUNDS * PIPES];
+	int socks[PIPES];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < PIPES; i++)
+			held_pipe_make(
+				&held[round * PIPES + i], i % 2 ? PIPE_READ_END : PIPE_WRITE_END);
+		pause_readyd(self);
+		for (int i = 0; i < PIPES; i++) {
+			struct held_pipe *h = &held[round * PIPES + i];
+
+			socks[i] = control_connect(&t->in);
+			send_urgent(socks[i], h->fd);
+			held_pipe_forget(h);
+		}
+		go_on(self);
+		for (int i = 0; i < PIPES; i++) {
+			expect_something(socks[i]);
+			rdy__fd_close(socks[i]);
+		}
+	}
+	proc_say(self, NULL, 0);
+	proc_hear(self, NULL, 0);
+}
+
 /* As often as he likes, and at once. */
 static void be_served(struct proc *self, void *arg)
 {
@@ -174,6 +237,11 @@ static void run(struct refused *t, void (*be_hostile)(struct proc *self, void *a
 	instance_expect(&t->in, "child=closer uid=65534");
 	innocent_start(&good, &t->in, UID_INNOCENT);
 	innocent_begin(&good);
+	if (be_hostile == queue_urgent) {
+		instance_expect(&t->in, "bouncer=stuck uid=65534");
+		instance_expect(&t->in, "child=bouncer uid=65534");
+		instance_expect(&t->in, "control=refused");
+	}
 	proc_start(&bad, UID_ATTACKER, be_hostile, t);
 	for (int i = 0; i < ROUNDS; i++) {
 		proc_hear(&bad, NULL, 0);
@@ -209,4 +277,13 @@ START_TEST(held_pipes_of_a_user_without_an_agent)
 }
 END_TEST
 
-UNIT_MAIN("hostile/refused", held_pipes_of_a_user_without_an_agent)
+/* And if a bouncer is stuck in one, then in one. */
+START_TEST(urgent_ones)
+{
+	static struct refused t;
+
+	run(&t, queue_urgent);
+}
+END_TEST
+
+UNIT_MAIN("hostile/refused", held_pipes_of_a_user_without_an_agent, urgent_ones)

@@ -177,6 +177,32 @@ START_TEST(the_end_of_the_link_closes_what_is_held)
 END_TEST
 
 /* A table without room: the kernel closes the rest, and the batch is done all the same. */
+/* No GO, no DONE, one message after the other, and others in between as ever. */
+START_TEST(what_is_kept_is_closed_by_its_end)
+{
+	struct receiver r = receiver_start(0);
+	int p[2], q[2];
+
+	new_pipe(p);
+	new_pipe(q);
+	for (uint32_t i = 0; i < 3; i++)
+		say(r.sock, (struct link_message){.type = LINK_KEEP, .n_fds = 1}, &p[1], 1);
+	p[1] = rdy__fd_close(p[1]);
+	wait_for_fds(r.pid, r.n_fds + 3);
+	say(r.sock, (struct link_message){.type = LINK_DISPOSE, .n_fds = 1}, &q[1], 1);
+	q[1] = rdy__fd_close(q[1]);
+	say(r.sock, (struct link_message){.type = LINK_GO}, NULL, 0);
+	expect_done(r.sock, 1);
+	wait_for_hup(q[0]);
+	ck_assert_int_eq(ready(p[0], 0, 0), 0);
+	ck_assert_int_eq(fds_of(r.pid), r.n_fds + 3);
+	stop(&r);
+	wait_for_hup(p[0]);
+	rdy__fd_close(p[0]);
+	rdy__fd_close(q[0]);
+}
+END_TEST
+
 START_TEST(a_full_table)
 {
 	struct receiver r = receiver_start(LINK_FD_SELF + 3); /* the link, and two */
@@ -305,7 +331,8 @@ START_TEST(it_ends_with_the_link)
 }
 END_TEST
 
-UNIT_MAIN("link/receiver", nothing_is_closed_before_go, a_full_batch_leaves_nothing,
-	an_answer_arrives_before_the_end, an_answer_that_cannot_be_given, shutdown_reaches_the_peer,
+UNIT_MAIN("link/receiver", nothing_is_closed_before_go, what_is_kept_is_closed_by_its_end,
+	a_full_batch_leaves_nothing, an_answer_arrives_before_the_end,
+	an_answer_that_cannot_be_given, shutdown_reaches_the_peer,
 	the_end_of_the_link_closes_what_is_held, a_full_table, an_odd_message_ends_it,
 	an_odd_message_leaves_no_descriptor, an_odd_message_instead_of_go, it_ends_with_the_link)
