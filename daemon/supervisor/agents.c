@@ -143,13 +143,13 @@ static int start_processes(struct supervisor *sv, struct agent *agent)
 	r = socket_pair(channel);
 	if (r == 0)
 		r = adopt_listener(sv, agent, &listener);
-	if (r == 0) {
-		agent->channel = rdy__steal_fd(&channel[0]);
-		/* It is there when the agent starts to read. */
-		r = channel_io_config(sv, agent);
-	}
 	if (r == 0)
 		r = agents_start_closer(sv, agent, &link);
+	if (r == 0) {
+		agent->channel = rdy__steal_fd(&channel[0]);
+		/* It is there when the agent starts to read, with the closer's pid. */
+		r = channel_io_config(sv, agent);
+	}
 	if (r == 0) {
 		const int fds[3] = {channel[1], link, listener};
 

@@ -264,8 +264,6 @@ static void send_closer(struct supervisor *sv, struct agent *agent)
 		not_sent(sv, agent, r);
 	else
 		agent->closer_end = rdy__fd_close(agent->closer_end);
-	/* With the pid of the new one, for whoever adopts this agent. */
-	agent->config_owed |= r == 0;
 }
 
 void channel_io_flush(struct supervisor *sv, struct agent *agent)
@@ -273,8 +271,6 @@ void channel_io_flush(struct supervisor *sv, struct agent *agent)
 	upgrade_flush(sv, agent);
 	if (agent->state != AGENT_SERVING || agent->channel_full || agent->retry_at_ns)
 		return;
-	if (agent->closer_end >= 0)
-		send_closer(sv, agent);
 	if (agent->config_owed) {
 		int r = channel_io_config(sv, agent);
 
@@ -284,6 +280,8 @@ void channel_io_flush(struct supervisor *sv, struct agent *agent)
 		}
 		agent->config_owed = false;
 	}
+	if (agent->closer_end >= 0)
+		send_closer(sv, agent);
 	while (!rdy__list_empty(&agent->waiting) && agent->n_handed < CHANNEL_CREDITS) {
 		struct session *s = rdy__list_entry(agent->waiting.next, struct session, link);
 		int r = send_session(agent, s);
@@ -377,6 +375,8 @@ static void replace_closer(struct supervisor *sv, struct agent *agent, bool stuc
 			strerror(-r));
 		return;
 	}
+	/* First the pid of the new one, for whoever adopts this agent: if we die in between, the link ends it. */
+	agent->config_owed = true;
 	channel_io_flush(sv, agent);
 }
 

@@ -375,6 +375,35 @@ START_TEST(what_becomes_of_adopted_ones)
 }
 END_TEST
 
+/* Whose closer hangs: it is the fresh readyd that kills it, be it the first one, or one that came later. */
+START_TEST(closers_of_adopted_ones)
+{
+	struct instance in;
+	int sock;
+
+	instance_start(&in, "adoption.grace=60s", NULL);
+	instance_expect(&in, "closer=stuck");
+	instance_expect(&in, "child=closer");
+	sock = raw_open(in.sock);
+	for (int i = 0; i < 2; i++) {
+		int fd = eventfd(0, EFD_CLOEXEC);
+		pid_t closers[2];
+
+		instance_kill(&in);
+		instance_again(&in);
+		need_int(instance_helpers(&in, "closer", closers, 2), ==, 1);
+		need(kill(closers[0], SIGSTOP) == 0, "%s", strerror(errno));
+		raw_deregister(sock, raw_register_ok(sock, fd, 1, WIRE_READABLE, WIRE_EDGE, 0));
+		rdy__fd_close(fd);
+		for (int64_t start = now_ns(); kill(closers[0], 0) == 0;
+			waitpid(closers[0], NULL, WNOHANG))
+			need(look_again(start), "closer %d stays", (int)closers[0]);
+	}
+	rdy__fd_close(sock);
+	instance_stop(&in);
+}
+END_TEST
+
 struct opener {
 	const struct instance *in;
 	_Atomic bool stop;
@@ -514,4 +543,4 @@ START_TEST(stopped)
 END_TEST
 
 UNIT_MAIN("integration/adopt", killed_under_load, counts, grace_is_over, no_grace, wedged_meanwhile,
-	what_becomes_of_adopted_ones, handed_over, a_second_one, stopped)
+	what_becomes_of_adopted_ones, closers_of_adopted_ones, handed_over, a_second_one, stopped)
