@@ -26,6 +26,23 @@ static inline struct rdy_client *client_open(const struct instance *in)
 	return c;
 }
 
+/* The same where the daemon may be gone for a while, or may refuse for a while. */
+static inline struct rdy_client *client_open_patiently(const struct instance *in)
+{
+	const struct rdy_client_options o = {.size = sizeof(o),
+		.path = in->sock,
+		.name = "patient",
+		.reply_within_ns = PATIENCE_NS};
+	struct rdy_client *c = NULL;
+	int64_t start = now_ns();
+	uint32_t error = 0;
+	int r;
+
+	while ((r = rdy_client_new(&o, PATIENCE_NS, &error, &c)) < 0)
+		need(look_again(start), "%d %s", r, rdy_client_error_name(error));
+	return c;
+}
+
 static inline void client_event(struct rdy_client *c, struct rdy_client_event *ret)
 {
 	need_int(rdy_client_wait(c, ret, 1, PATIENCE_NS), ==, 1);

@@ -69,7 +69,8 @@ struct instance {
 	size_t n_expects;
 	const char *options[INSTANCE_OPTIONS];
 	size_t n_options;
-	bool killed; /* once: some of its helpers may be ours */
+	bool killed;  /* once: some of its helpers may be ours */
+	int ready_fd; /* of one that was started and is not waited for, else -1 */
 };
 
 /*
@@ -98,6 +99,11 @@ void instance_kill(struct instance *in);
 /* And once more in the same directory, with the same options or with others. */
 void instance_again(struct instance *in);
 void instance_again_with(struct instance *in, const char *const *options, size_t n);
+/* The same in two halves: start it, and wait until it can serve; it may be killed in between. */
+void instance_begin(struct instance *in);
+void instance_await(struct instance *in);
+/* Can it serve, or has it ended? */
+bool instance_begun(const struct instance *in);
 /* A test has failed: its log is shown, and nothing of it stays behind. */
 void instance_abandon(void);
 /* All that it has logged; static. */
@@ -147,6 +153,8 @@ void proc_say(struct proc *p, const void *buf, size_t n_bytes);
 void proc_hear(struct proc *p, void *buf, size_t n_bytes);
 /* Something to hear within this time? The end of the other side counts. */
 bool proc_waits(const struct proc *p, int timeout_ms);
+/* Fails if it has failed by now; what else it has said is forgotten. */
+void proc_check(struct proc *p);
 /* Wait for its end, which is exit status 0. */
 void proc_end(struct proc *p);
 /* SIGKILL and wait. */

@@ -177,13 +177,11 @@ void instance_start(struct instance *in, ...)
 	instance_start_with(in, options, n);
 }
 
-static void launch(struct instance *in)
+void instance_begin(struct instance *in)
 {
 	char number[16], *args[2 * INSTANCE_OPTIONS + 12];
-	struct pollfd p = {.events = POLLIN};
 	int ready[2];
 	size_t n = 0;
-	char c = 0;
 
 	need(pipe2(ready, O_CLOEXEC) == 0, "%s", strerror(errno));
 	snprintf(number, sizeof(number), "%d", ready[1]);
@@ -214,10 +212,30 @@ static void launch(struct instance *in)
 	proc_started(in->pid);
 	rdy__fd_close(ready[1]);
 	in->pidfd = pidfd_open(in->pid, 0);
-	p.fd = ready[0];
-	need(poll(&p, 1, PATIENCE_MS) == 1 && read(ready[0], &c, 1) == 1 && c == '\n',
+	in->ready_fd = ready[0];
+}
+
+bool instance_begun(const struct instance *in)
+{
+	struct pollfd p = {.fd = in->ready_fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+void instance_await(struct instance *in)
+{
+	struct pollfd p = {.fd = in->ready_fd, .events = POLLIN};
+	char c = 0;
+
+	need(poll(&p, 1, PATIENCE_MS) == 1 && read(p.fd, &c, 1) == 1 && c == '\n',
 		"readyd does not start: %s", instance_log(in));
-	rdy__fd_close(ready[0]);
+	in->ready_fd = rdy__fd_close(in->ready_fd);
+}
+
+static void launch(struct instance *in)
+{
+	instance_begin(in);
+	instance_await(in);
 }
 
 static void set_options(struct instance *in, const char *const *options, size_t n)
@@ -230,7 +248,7 @@ static void set_options(struct instance *in, const char *const *options, size_t 
 
 void instance_start_with(struct instance *in, const char *const *options, size_t n_options)
 {
-	*in = (struct instance){.pidfd = -1};
+	*in = (struct instance){.pidfd = -1, .ready_fd = -1};
 	make_names(in);
 	set_running(NULL, in);
 	/* A sanitizer's runtime does not go with the filter: such a build has none. */
@@ -298,6 +316,7 @@ void instance_kill(struct instance *in)
 	need_int(waitpid(in->pid, NULL, 0), ==, in->pid);
 	proc_ended(in->pid);
 	in->pidfd = rdy__fd_close(in->pidfd);
+	in->ready_fd = rdy__fd_close(in->ready_fd);
 	in->killed = true;
 }
 

@@ -13,16 +13,57 @@
 
 #include "client.h"
 
-/* Even: pipes; odd: sockets. */
-static void open_channels(struct load *l)
-{
-	for (uint32_t i = 0; i < LOAD_CHANNELS; i++) {
-		int r = i % 2 ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-					l->ends[i])
-			      : pipe2(l->ends[i], O_CLOEXEC | O_NONBLOCK);
+enum kind { PIPE, SOCKET, EVENTFD, N_KINDS };
 
-		need(r == 0, "%s", strerror(errno));
+static enum kind kind_of(uint32_t i)
+{
+	return i % N_KINDS;
+}
+
+static uint32_t mode_of(uint32_t i)
+{
+	static const uint32_t modes[] = {RDY_ONESHOT, RDY_EDGE, RDY_LEVEL};
+
+	return modes[i / N_KINDS % 3];
+}
+
+static void open_channel(int *ends, enum kind kind)
+{
+	int r = 0;
+
+	if (kind == PIPE)
+		r = pipe2(ends, O_CLOEXEC | O_NONBLOCK);
+	else if (kind == SOCKET)
+		r = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+	else
+		ends[0] = ends[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	need(r == 0 && ends[0] >= 0, "%s", strerror(errno));
+}
+
+static void write_number(struct load *l, uint32_t i, uint32_t number)
+{
+	if (kind_of(i) == EVENTFD)
+		need_int(eventfd_write(l->ends[i][1], 1), ==, 0); /* it counts by itself */
+	else
+		need_int(write(l->ends[i][1], &number, sizeof(number)), ==, sizeof(number));
+}
+
+/* The next number, if there is one. */
+static bool read_number(const struct load *l, uint32_t i, uint32_t *ret)
+{
+	eventfd_t count;
+	ssize_t n;
+
+	if (kind_of(i) == EVENTFD) {
+		n = eventfd_read(l->ends[i][0], &count);
+		if (n == 0)
+			*ret = l->read[i] + (uint32_t)count;
+		need(n == 0 || errno == EAGAIN, "%s", strerror(errno));
+		return n == 0;
 	}
+	n = read(l->ends[i][0], ret, sizeof(*ret));
+	need(n == sizeof(*ret) || (n < 0 && errno == EAGAIN), "%zd %s", n, strerror(errno));
+	return n > 0;
 }
 
 static void write_numbers(struct proc *self, void *arg)
@@ -33,13 +74,18 @@ static void write_numbers(struct proc *self, void *arg)
 	while (!l->stop) {
 		uint32_t n = 0;
 
+		l->paused = l->pause;
+		if (l->paused) {
+			poll(NULL, 0, 1);
+			continue;
+		}
 		for (uint32_t i = 0; i < LOAD_CHANNELS; i++) {
 			uint32_t next = l->written[i] + 1;
 
 			if (l->read[i] != l->written[i] || rand_r(&seed) % 4 == 0)
 				continue;
 			l->written[i] = next;
-			need_int(write(l->ends[i][1], &next, sizeof(next)), ==, sizeof(next));
+			write_number(l, i, next);
 			n++;
 		}
 		if (n == 0)
@@ -51,15 +97,12 @@ static void write_numbers(struct proc *self, void *arg)
 static void read_channel(struct load *l, uint32_t i)
 {
 	uint32_t number;
-	ssize_t n;
 
-	while ((n = read(l->ends[i][0], &number, sizeof(number))) > 0) {
-		need_int(n, ==, sizeof(number));
+	while (read_number(l, i, &number)) {
 		need_int(number, ==, l->read[i] + 1);
 		l->read[i] = number;
 		l->total++;
 	}
-	need(n < 0 && errno == EAGAIN, "%zd %s", n, strerror(errno));
 }
 
 static bool all_read(struct load *l)
@@ -97,14 +140,14 @@ static void take_event(struct load *l, struct rdy_client *c, const struct rdy_cl
 static void read_numbers(struct proc *self, void *arg)
 {
 	struct load *l = arg;
-	struct rdy_client *c = client_open(l->in);
+	struct rdy_client *c = client_open_patiently(l->in);
 	int64_t progress_ns = now_ns(), gap_ns;
 
 	for (uint32_t i = 0; i < LOAD_CHANNELS; i++) {
 		uint64_t handle;
 
-		need_int(rdy_client_register(c, l->ends[i][0], i, RDY_READABLE,
-				 i / 2 % 2 ? RDY_EDGE : RDY_ONESHOT, 0, &handle),
+		need_int(rdy_client_register(
+				 c, l->ends[i][0], i, RDY_READABLE, mode_of(i), 0, &handle),
 			==, 0);
 	}
 	client_sync(c);
@@ -148,7 +191,9 @@ struct load *load_start(const struct instance *in, uid_t uid)
 
 	need(l != MAP_FAILED, "%s", strerror(errno));
 	l->in = in;
-	open_channels(l);
+	l->uid = uid;
+	for (uint32_t i = 0; i < LOAD_CHANNELS; i++)
+		open_channel(l->ends[i], kind_of(i));
 	/* Not in the shared memory: a fork has it, too. */
 	proc_start(&p, uid, read_numbers, l);
 	proc_hear(&p, NULL, 0);
@@ -156,6 +201,38 @@ struct load *load_start(const struct instance *in, uid_t uid)
 	proc_start(&p, uid, write_numbers, l);
 	l->writer = p;
 	return l;
+}
+
+/* What the dead one had read and not yet noted. */
+static void note_read(struct load *l)
+{
+	for (uint32_t i = 0; i < LOAD_CHANNELS; i++) {
+		struct pollfd p = {.fd = l->ends[i][0], .events = POLLIN};
+
+		if (l->read[i] == l->written[i] || poll(&p, 1, 0) == 1)
+			continue;
+		need_int(l->read[i] + 1, ==, l->written[i]);
+		l->read[i] = l->written[i];
+		l->total++;
+	}
+}
+
+void load_replace_reader(struct load *l)
+{
+	struct proc p = l->reader;
+	int64_t start = now_ns();
+
+	proc_check(&p);
+	proc_kill(&p);
+	l->pause = true;
+	while (!l->paused)
+		need(look_again(start), "the writer does not pause");
+	note_read(l);
+	l->pause = false;
+	while (l->paused) /* or the next one took this pause for its own */
+		need(look_again(start), "the writer does not go on");
+	proc_start(&p, l->uid, read_numbers, l);
+	l->reader = p;
 }
 
 void load_end(struct load *l)
@@ -169,7 +246,8 @@ void load_free(struct load *l)
 {
 	for (uint32_t i = 0; i < LOAD_CHANNELS; i++) {
 		rdy__fd_close(l->ends[i][0]);
-		rdy__fd_close(l->ends[i][1]);
+		if (kind_of(i) != EVENTFD)
+			rdy__fd_close(l->ends[i][1]);
 	}
 	munmap(l, sizeof(*l));
 }

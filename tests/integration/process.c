@@ -195,6 +195,14 @@ void proc_hear(struct proc *p, void *buf, size_t n_bytes)
 		memcpy(buf, message + 1, n_bytes);
 }
 
+void proc_check(struct proc *p)
+{
+	char message[MESSAGE_MAX + 1];
+
+	while (proc_waits(p, 0) && hear(p, message) > 0)
+		;
+}
+
 void proc_end(struct proc *p)
 {
 	char message[MESSAGE_MAX + 1];
