@@ -77,8 +77,7 @@ static void take(struct supervisor *sv, int take_sock)
 		agents_hand_over(sv, agent, take_sock, &who, e, detail) == 0)
 		return;
 	rdy__fd_close(who.pidfd);
-	bouncer_refuse(
-		sv, who.uid, take_sock, e != WIRE_OK ? e : WIRE_E_AGENT_FAILED, detail);
+	bouncer_refuse(sv, who.uid, take_sock, e != WIRE_OK ? e : WIRE_E_AGENT_FAILED, detail);
 }
 
 /* A listener that stays ready would have us spin: it is left alone until something was freed, or a while. */

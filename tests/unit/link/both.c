@@ -156,6 +156,40 @@ START_TEST(killed_with_a_batch_in_flight)
 }
 END_TEST
 
+START_TEST(a_mark_is_a_batch_of_its_own)
+{
+	struct receiver r = receiver_start(0);
+	struct link_sender l;
+	int fds[4];
+
+	link_sender_init(&l, r.sock, LINK_BATCH_MAX);
+	for (int i = 0; i < 4; i++) {
+		take(&l, fds[i] = new_eventfd());
+		if (i)
+			link_sender_mark(&l, i == 2 ? 70002 : 70001);
+	}
+	ck_assert_int_eq(link_sender_flush(&l, 0), 0);
+	ck_assert_uint_eq(l.mark_under_way, 0);
+	ck_assert_uint_eq(l.n_under_way, 1);
+	wait_for_done(&l);
+	/* Out of the middle and the end, in their order; nothing is closed. */
+	ck_assert_int_eq(link_sender_give_back(&l, 70001), fds[1]);
+	ck_assert_int_eq(link_sender_give_back(&l, 70001), fds[3]);
+	ck_assert_int_eq(link_sender_give_back(&l, 70001), -1);
+	ck_assert_int_ge(fcntl(fds[1], F_GETFD), 0);
+	ck_assert_int_ge(fcntl(fds[3], F_GETFD), 0);
+	ck_assert_int_eq(link_sender_flush(&l, 0), 0);
+	ck_assert_uint_eq(l.mark_under_way, 70002);
+	wait_for_done(&l);
+	ck_assert_uint_eq(link_sender_pending(&l), 0);
+	ck_assert_int_eq(link_sender_give_back(&l, 70002), -1);
+	rdy__fd_close(fds[1]);
+	rdy__fd_close(fds[3]);
+	link_sender_deinit(&l, false);
+	ck_assert_int_eq(receiver_wait(&r), 0);
+}
+END_TEST
+
 START_TEST(many)
 {
 	enum { N = 500 };
@@ -179,4 +213,5 @@ START_TEST(many)
 END_TEST
 
 UNIT_MAIN("link/both", a_lingering_socket_blocks_the_receiver_only,
-	a_stuck_receiver_is_killed_and_replaced, killed_with_a_batch_in_flight, many)
+	a_stuck_receiver_is_killed_and_replaced, killed_with_a_batch_in_flight,
+	a_mark_is_a_batch_of_its_own, many)

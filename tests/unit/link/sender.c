@@ -423,36 +423,6 @@ static void far_replace(struct far *f)
 	link_sender_replace(&f->l, sv[0]);
 }
 
-START_TEST(a_mark_is_a_batch_of_its_own)
-{
-	struct far f;
-	int fds[4];
-
-	far_open(&f, LINK_BATCH_MAX);
-	for (int i = 0; i < 4; i++) {
-		take(&f, fds[i] = numbered(i));
-		if (i)
-			link_sender_mark(&f.l, i == 2 ? 70002 : 70001);
-	}
-	flush(&f);
-	ck_assert_uint_eq(f.l.mark_under_way, 0);
-	far_batch(&f, 1);
-	/* Out of the middle and the end, in their order; nothing is closed. */
-	ck_assert_int_eq(link_sender_give_back(&f.l, 70001), fds[1]);
-	ck_assert_int_eq(link_sender_give_back(&f.l, 70001), fds[3]);
-	ck_assert_int_eq(link_sender_give_back(&f.l, 70001), -1);
-	ck_assert(is_open(fds[1]) && is_open(fds[3]));
-	flush(&f);
-	ck_assert_uint_eq(f.l.mark_under_way, 70002);
-	far_batch(&f, 1);
-	ck_assert_uint_eq(link_sender_pending(&f.l), 0);
-	ck_assert_int_eq(link_sender_give_back(&f.l, 70002), -1);
-	__real_close(fds[1]);
-	__real_close(fds[3]);
-	far_close(&f);
-}
-END_TEST
-
 START_TEST(a_dead_receiver_is_replaced)
 {
 	int kept;
@@ -611,6 +581,5 @@ END_TEST
 
 UNIT_MAIN("link/sender", copies_are_closed_before_go, one_batch_at_a_time,
 	a_batch_is_a_run_of_equal_items, a_burst, a_kernel_that_will_not_take_it, a_go_that_is_owed,
-	a_full_socket, what_cannot_travel_does_not_hold_up_the_rest, a_mark_is_a_batch_of_its_own,
-	a_dead_receiver_is_replaced, without_a_receiver_everything_waits, odd_answers, no_memory,
-	the_end)
+	a_full_socket, what_cannot_travel_does_not_hold_up_the_rest, a_dead_receiver_is_replaced,
+	without_a_receiver_everything_waits, odd_answers, no_memory, the_end)
