@@ -89,7 +89,7 @@ struct agent {
 	struct reactor reactor; /* number 0 */
 	struct reactor *others[CHANNEL_REACTORS_MAX - 1];
 	uint32_t n_reactors;
-	bool inited; /* there is something to deinit */
+	bool inited;		      /* there is something to deinit */
 	uint32_t reactor_descriptors; /* that one more opens */
 	struct rdy__list owed;	      /* struct owed: TAKEN messages that wait */
 	uint64_t mark;		      /* last one asked for */
