@@ -77,6 +77,24 @@ START_TEST(waits_and_times_out)
 }
 END_TEST
 
+/* However fast the two are: the answer is never older than the question. */
+START_TEST(every_time)
+{
+	open_pair();
+	start_readyd("quota.default.connects_per_s=100000");
+	ck_assert_int_eq(write(bell[1], "x", 1), 1);
+	for (int i = 0; i < 200; i++) {
+		struct program c;
+
+		START(&c, "wait", "--socket", socket_path, "--timeout", "0s",
+			name_of("bell", bell[0], ""));
+		expect_exit(&c, "bell in\n", 0);
+	}
+	stop_readyd();
+	close_pair();
+}
+END_TEST
+
 START_TEST(watches_edges)
 {
 	struct program c;
@@ -296,5 +314,6 @@ START_TEST(a_restart_is_survived)
 }
 END_TEST
 
-UNIT_MAIN("ctl/daemon", waits_and_times_out, watches_edges, rearms_by_name, as_long_as_it_is_ready,
-	silence, a_refused_descriptor, a_quota, no_readyd_there, a_restart_is_survived)
+UNIT_MAIN("ctl/daemon", waits_and_times_out, every_time, watches_edges, rearms_by_name,
+	as_long_as_it_is_ready, silence, a_refused_descriptor, a_quota, no_readyd_there,
+	a_restart_is_survived)

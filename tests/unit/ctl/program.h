@@ -103,13 +103,16 @@ static void expect_line(struct program *c, const char *line)
 /* End of output and of the process; returns the wait status. err, if given, gets standard error. */
 static int finish(struct program *c, const char *out, char *err, size_t err_bytes)
 {
-	char buf[4096], ignored[4096];
+	char buf[4096], here[4096];
 	int status;
 
+	if (!err)
+		err = here, err_bytes = sizeof(here);
 	read_text(c->out, buf, sizeof(buf), false);
-	read_text(c->err, err ? err : ignored, err ? err_bytes : sizeof(ignored), false);
+	read_text(c->err, err, err_bytes, false);
 	ck_assert_int_eq(waitpid(c->pid, &status, 0), c->pid);
-	ck_assert_str_eq(buf, out);
+	ck_assert_msg(strcmp(buf, out) == 0, "said \"%s\", not \"%s\"; status %#x; %s", buf, out,
+		status, err);
 	if (c->in >= 0)
 		close(c->in);
 	close(c->out);
