@@ -314,6 +314,25 @@ static void forget(struct supervisor *sv, struct child *child)
 	free(child);
 }
 
+/* One that was told to end, or whose end is not seen by itself: an agent that misses its closer asks for another. */
+static bool may_end(const struct child *child, const siginfo_t *info)
+{
+	if (!child->adopted)
+		return info->si_code == CLD_EXITED && info->si_status == 0;
+	return child->kind == CHILD_CLOSER || (child->agent && child->agent->state == AGENT_ENDING);
+}
+
+static void log_end(const struct child *child, const siginfo_t *info)
+{
+	const char *how = child->adopted		? "unknown"
+			  : info->si_code == CLD_EXITED ? "exit"
+							: "signal";
+
+	log_line(may_end(child, info) ? LOG_P_DEBUG : LOG_P_WARNING,
+		"child=%s uid=%u pid=%d ended=%s status=%d", names[child->kind],
+		(unsigned int)child->uid, (int)child->pid, how, info->si_status);
+}
+
 void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 {
 	struct children *c = &sv->children;
@@ -334,11 +353,7 @@ void child_event(struct supervisor *sv, uint32_t index, uint32_t generation)
 		return;
 	}
 	if (!child->killed && !sv->stopping)
-		log_line(info.si_code == CLD_EXITED && info.si_status == 0 ? LOG_P_DEBUG
-									   : LOG_P_WARNING,
-			"child=%s uid=%u pid=%d ended=%s status=%d", names[child->kind],
-			(unsigned int)child->uid, (int)child->pid,
-			info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+		log_end(child, &info);
 	if (child->said_stuck)
 		log_line(LOG_P_NOTICE, "child=%s uid=%u pid=%d stuck=no", names[child->kind],
 			(unsigned int)child->uid, (int)child->pid);
