@@ -4,6 +4,7 @@
  * becomes of them when nobody comes, or when they hang.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -375,6 +376,20 @@ START_TEST(what_becomes_of_adopted_ones)
 }
 END_TEST
 
+/* A descriptor that is given up is closed: the agent has a closer that works. */
+static void expect_closing(int sock, uint64_t cookie)
+{
+	int p[2];
+	struct pollfd end;
+
+	need_int(pipe2(p, O_CLOEXEC), ==, 0);
+	raw_deregister(sock, raw_register_ok(sock, p[0], cookie, WIRE_READABLE, WIRE_EDGE, 0));
+	rdy__fd_close(p[0]);
+	end = (struct pollfd){.fd = p[1]};
+	need_int(poll(&end, 1, PATIENCE_MS), ==, 1);
+	rdy__fd_close(p[1]);
+}
+
 /* Whose closer hangs: it is the fresh readyd that kills it, be it the first one, or one that came later. */
 START_TEST(closers_of_adopted_ones)
 {
@@ -398,6 +413,7 @@ START_TEST(closers_of_adopted_ones)
 		for (int64_t start = now_ns(); kill(closers[0], 0) == 0;
 			waitpid(closers[0], NULL, WNOHANG))
 			need(look_again(start), "closer %d stays", (int)closers[0]);
+		expect_closing(sock, 2);
 	}
 	rdy__fd_close(sock);
 	instance_stop(&in);
