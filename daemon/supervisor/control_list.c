@@ -163,19 +163,17 @@ void control_list_begin(struct supervisor *sv, struct control *c)
 static uint32_t room(const struct control *c)
 {
 	return kind_of(c) == CHANNEL_ROWS_REACTORS ? CHANNEL_REACTORS_MAX
-						   : CONTROL_PAGE_UNITS - c->job.units;
+						   : CONTROL_PAGE_ROWS - c->job.units;
 }
 
 /* The page has to go first. */
 static bool is_full(const struct control *c)
 {
-	uint32_t more = 1;
-
 	if (is_status(c))
 		return false;
 	if (c->call.method == CONTROL_LIST_AGENTS)
-		more = AGENT_UNITS + CHANNEL_REACTORS_MAX;
-	return c->job.units + more > CONTROL_PAGE_UNITS;
+		return c->job.units + AGENT_UNITS + CHANNEL_REACTORS_MAX > CONTROL_PAGE_UNITS;
+	return c->job.units >= CONTROL_PAGE_ROWS;
 }
 
 void control_list_step(struct supervisor *sv, struct control *c)
