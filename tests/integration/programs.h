@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,7 +36,7 @@ static inline void copy(const char *from, const char *to)
 	snprintf(fresh, sizeof(fresh), "%s.new", to);
 	out = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
 	need(in >= 0 && out >= 0, "%s to %s: %s", from, fresh, strerror(errno));
-	while ((n = copy_file_range(in, NULL, out, NULL, 1 << 30, 0)) > 0)
+	while ((n = sendfile(out, in, NULL, 1 << 30)) > 0)
 		;
 	need(n == 0, "%s", strerror(errno));
 	need(fchmod(out, 0755) == 0 && rename(fresh, to) == 0, "%s", strerror(errno));

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "programs.h"
 #include "unit.h"
 
 /* "Name:\t VALUE" of /proc/PID/status, as a number; -1: not there. */
@@ -207,11 +208,14 @@ START_TEST(a_private_instance)
 {
 	char dir[] = "/tmp/readyd-test-XXXXXX", run[64], byte;
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct programs programs;
 	int ready[2], sock, r;
 	pid_t pid;
 
 	if (!other_users("a private instance of another user"))
 		return;
+	/* He may not be allowed to look into our build tree. */
+	programs_new(&programs);
 	need(mkdtemp(dir) && chmod(dir, 0755) == 0 && chown(dir, UID_INNOCENT, UID_INNOCENT) == 0,
 		"%s", strerror(errno));
 	snprintf(run, sizeof(run), "%s/run", dir);
@@ -224,8 +228,8 @@ START_TEST(a_private_instance)
 		if (setgid(UID_INNOCENT) < 0 || setuid(UID_INNOCENT) < 0 ||
 			!freopen("/dev/null", "w", stderr))
 			_exit(120);
-		execl(READYD, "readyd", "--user", "--runtime-dir", run, "--ready-fd", number,
-			(char *)NULL);
+		execl(programs.readyd, "readyd", "--user", "--runtime-dir", run, "--ready-fd",
+			number, (char *)NULL);
 		_exit(121);
 	}
 	close(ready[1]);
@@ -247,6 +251,7 @@ START_TEST(a_private_instance)
 	unlink(a.sun_path); /* stays, so that two never hold different ones */
 	need(rmdir(run) == 0, "%s is not empty", run);
 	need(rmdir(dir) == 0, "%s is not empty", dir);
+	programs_free(&programs);
 }
 END_TEST
 
