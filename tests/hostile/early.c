@@ -63,7 +63,7 @@ START_TEST(lingering_before_accept)
 		.rounds = 3,
 		.rounds_max = 3,
 		.agent_ends = true,
-		.options = {"agent.idle_exit=300ms"},
+		.options = {"agent.idle_exit=300ms", "session.hello_timeout=60s"},
 		.expects = EXPECTS});
 }
 END_TEST
@@ -137,7 +137,7 @@ START_TEST(a_silent_file_before_accept)
 		.prepare = start_fuse,
 		.arg = &f,
 		.agent_ends = true,
-		.options = {"agent.idle_exit=300ms"},
+		.options = {"agent.idle_exit=300ms", "session.hello_timeout=60s"},
 		.expects = EXPECTS});
 }
 END_TEST

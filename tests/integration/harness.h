@@ -17,7 +17,9 @@
 #define PATIENCE_MS 20000 /* how long anything may take before the test fails */
 
 /* Numbers without an owner on most systems; "nobody" is the one with the bad manners. */
+#ifndef UID_ATTACKER /* of the test's own */
 #define UID_ATTACKER 65534u
+#endif
 #define UID_INNOCENT 61002u
 
 /* Fail unless it is so, in the test itself as well as in a process of proc_start(). */
