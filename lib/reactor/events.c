@@ -79,6 +79,17 @@ struct rdy_events *rdy_events_free(struct rdy_events *ev)
 	return NULL;
 }
 
+size_t rdy_events_capacity(const struct rdy_events *ev)
+{
+	return ev ? ev->capacity : 0;
+}
+
+void rdy_events_clear(struct rdy_events *ev)
+{
+	if (ev)
+		rdy__events_bind(ev, ev->poll);
+}
+
 /* After the descriptors: wakers, timers. */
 __attribute__((noinline, cold)) static int next_other(struct rdy_events *ev, struct rdy_event *ret)
 {

@@ -22,9 +22,9 @@ static void accept_batch(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
 	 * ended, and the slot has the tag's generation and token.
 	 */
 	if (!(poll->flags & RDY_POLL_SINGLE_THREAD)) {
-		pthread_mutex_lock(&poll->lock);
+		pthread_mutex_lock(&poll->registry->lock);
 		ev->chunks = poll->table.chunks;
-		pthread_mutex_unlock(&poll->lock);
+		pthread_mutex_unlock(&poll->registry->lock);
 	} else {
 		ev->chunks = poll->table.chunks;
 	}

@@ -94,6 +94,8 @@ int rdy_waker_wake(struct rdy_waker *w)
 		return -ECHILD;
 	if (atomic_load(&w->hub->poll_gone))
 		return -EPIPE;
+	/* Before the flag: whoever clears that has seen this. */
+	atomic_fetch_add_explicit(&w->count, 1, memory_order_relaxed);
 	if (atomic_exchange(&w->pending, true))
 		return 0;
 	/* Flags first: whoever sees the descriptor readable sees them. A handler's errno is not ours. */
@@ -102,6 +104,11 @@ int rdy_waker_wake(struct rdy_waker *w)
 	w->hub->wake.ops->signal(&w->hub->wake);
 	errno = saved;
 	return 0;
+}
+
+uint64_t rdy_waker_count(const struct rdy_waker *w)
+{
+	return w ? atomic_load_explicit(&w->count, memory_order_relaxed) : 0;
 }
 
 struct rdy_waker *rdy_waker_free(struct rdy_waker *w)

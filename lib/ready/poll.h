@@ -19,7 +19,7 @@ extern "C" {
 struct rdy_poll;
 struct rdy_events;
 
-/* One readiness event. Caller-allocated, plain data. Since: 0.1. */
+/* One readiness event; predicates: ready/event.h. Caller-allocated, plain data. Since: 0.1. */
 struct rdy_event {
 	uint64_t token; /* the one given at registration, unchanged */
 	uint32_t ready; /* RDY_READABLE ... */
@@ -41,8 +41,9 @@ struct rdy_poll_options {
 };
 
 /* Capabilities of the selector in use, for rdy_poll_caps(). Since: 0.1. */
-#define RDY_CAP_EDGE 0x1u     /* edges are native: no rearm needed in mode EDGE */
-#define RDY_CAP_NESTABLE 0x2u /* rdy_poll_fd() can itself be polled */
+#define RDY_CAP_EDGE 0x1u      /* edges are native: no rearm needed in mode EDGE */
+#define RDY_CAP_NESTABLE 0x2u  /* rdy_poll_fd() can itself be polled */
+#define RDY_CAP_EXCLUSIVE 0x4u /* RDY_EXCLUSIVE wakes fewer than all */
 
 /*
  * Create a poll.
@@ -75,11 +76,13 @@ RDY_API uint32_t rdy_poll_caps(const struct rdy_poll *poll);
 RDY_API int rdy_poll_fd(const struct rdy_poll *poll);
 
 /*
- * Watch a descriptor. interest: RDY_INTERESTS bits, at least one; mode: RDY_EDGE, RDY_LEVEL or RDY_ONESHOT.
+ * Watch a descriptor. interest: RDY_INTERESTS bits, at least one; mode: RDY_EDGE, RDY_LEVEL or RDY_ONESHOT, the
+ * first two with or without RDY_EXCLUSIVE.
  * Errors and hangups are reported whatever the interest.
  * Ownership: fd is borrowed until rdy_poll_deregister(), which must come before close(): where another
  *   process or a duplicate keeps the file open, closing alone would leave events coming for ever.
- * Errors: -EINVAL empty or unknown interest, unknown mode, fd is the poll's own · -EBADF fd is not open ·
+ * Errors: -EINVAL empty or unknown interest, unknown mode, what does not go with EXCLUSIVE, fd is the poll's own ·
+ *   -EBADF fd is not open ·
  *   -EEXIST fd is registered already · -EPERM the kind of file cannot be polled (regular file, directory) ·
  *   -ENOMEM, -ENOSPC (fs.epoll.max_user_watches) · -ELOOP nested polls · -ECHILD after fork.
  *   On error nothing has changed.
@@ -90,7 +93,7 @@ RDY_API int rdy_poll_register(
 
 /*
  * Replace token, interest and mode of a registration. Readiness that is there now is reported again.
- * Errors: -EINVAL as register · -ENOENT fd is not registered · -ENOMEM · -ECHILD. On error nothing changed.
+ * Errors: -EINVAL as register, or the registration or the new mode is EXCLUSIVE · -ENOENT fd is not registered · -ENOMEM · -ECHILD. On error nothing changed.
  * Thread: any. Since: 0.1.
  */
 RDY_API int rdy_poll_modify(
@@ -112,6 +115,25 @@ RDY_API int rdy_poll_rearm(struct rdy_poll *poll, int fd);
  */
 RDY_API int rdy_poll_deregister(struct rdy_poll *poll, int fd);
 
+/* One of many, for rdy_poll_register_many(). Since: 0.1. */
+struct rdy_registration {
+	int fd;
+	uint32_t interest;
+	uint64_t token;
+	uint32_t mode;
+	int result; /* 0 or the -errno of rdy_poll_register(); written by the call */
+};
+
+/*
+ * Register n descriptors as rdy_poll_register() does one by one, with one lock, and in one system call where the
+ * selector can. One that is refused does not keep the others out.
+ * Returns how many were registered; each one's result stands in it. Errors: -EINVAL a NULL argument · -EPIPE,
+ *   -ECHILD as rdy_poll_register(): no result was written.
+ * Thread: any. Since: 0.1.
+ */
+RDY_API ptrdiff_t rdy_poll_register_many(
+	struct rdy_poll *poll, struct rdy_registration *registrations, size_t n);
+
 /*
  * Wait until something is ready, the timeout has passed, or (RDY_POLL_RETURN_EINTR) a signal came.
  * Replaces what events held. timeout_ns: nanoseconds, rounded up to what the kernel can do; 0 = do not
@@ -130,6 +152,13 @@ RDY_API int rdy_poll_wait(struct rdy_poll *poll, struct rdy_events *events, int6
  * Thread: any; the object then belongs to the waiting thread. Since: 0.1.
  */
 RDY_API int rdy_events_new(size_t capacity, struct rdy_events **ret);
+
+/* How many events fit. 0 if events is NULL. Thread: any. Since: 0.1. */
+RDY_API size_t rdy_events_capacity(const struct rdy_events *events);
+
+/* Forget the events that were not taken. They do not come again in mode EDGE. NULL is allowed.
+ * Thread: owner. Since: 0.1. */
+RDY_API void rdy_events_clear(struct rdy_events *events);
 
 /* Free a batch. NULL is allowed. Returns NULL. Thread: owner. Since: 0.1. */
 RDY_API struct rdy_events *rdy_events_free(struct rdy_events *events);

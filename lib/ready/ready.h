@@ -4,7 +4,10 @@
 #define READY_READY_H
 
 #include <ready/client.h>
+#include <ready/event.h>
 #include <ready/poll.h>
+#include <ready/registry.h>
+#include <ready/source.h>
 #include <ready/timer.h>
 #include <ready/types.h>
 #include <ready/waker.h>

@@ -48,4 +48,12 @@
 #define RDY_LEVEL 2u
 #define RDY_ONESHOT 3u
 
+/*
+ * With RDY_EDGE or RDY_LEVEL: of several polls that watch the same file like this, one or a few are woken, not all
+ * (EPOLLEXCLUSIVE, epoll_ctl(2)); for a listener that several processes accept from. Only READABLE and WRITABLE can
+ * be asked for, READ_CLOSED is reported only with a hangup, and the registration cannot be modified: deregister it.
+ * A selector without RDY_CAP_EXCLUSIVE follows the same rules and wakes all. Since: 0.1.
+ */
+#define RDY_EXCLUSIVE 0x10u
+
 #endif

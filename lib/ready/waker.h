@@ -30,6 +30,12 @@ RDY_API int rdy_waker_new(struct rdy_poll *poll, uint64_t token, struct rdy_wake
  */
 RDY_API int rdy_waker_wake(struct rdy_waker *waker);
 
+/*
+ * How often the waker was woken since it was made, also those wakes that became one event; wraps after 2^64. In the
+ * waiting thread, after the event: all wakes up to it are counted. 0 if waker is NULL. Thread: any. Since: 0.1.
+ */
+RDY_API uint64_t rdy_waker_count(const struct rdy_waker *waker);
+
 /* Free a waker; a wake that was not yet reported is lost. NULL is allowed. Returns NULL.
  * Thread: any, with no wake on it in progress. Since: 0.1. */
 RDY_API struct rdy_waker *rdy_waker_free(struct rdy_waker *waker);

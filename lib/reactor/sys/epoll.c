@@ -42,6 +42,11 @@ static uint32_t events_of(uint32_t interest, uint32_t mode)
 {
 	uint32_t events = mode == RDY_EDGE ? EPOLLET : mode == RDY_ONESHOT ? EPOLLONESHOT : 0;
 
+	/* The kernel refuses EPOLLRDHUP with EPOLLEXCLUSIVE. */
+	if (mode & RDY_EXCLUSIVE)
+		return EPOLLEXCLUSIVE | ((mode & ~RDY_EXCLUSIVE) == RDY_EDGE ? EPOLLET : 0) |
+		       (interest & RDY_READABLE ? EPOLLIN : 0) |
+		       (interest & RDY_WRITABLE ? EPOLLOUT : 0);
 	if (interest & RDY_READABLE)
 		events |= EPOLLIN | EPOLLRDHUP;
 	if (interest & RDY_WRITABLE)
@@ -160,7 +165,7 @@ static int epoll_fd(struct rdy__selector *s)
 
 const struct rdy__selector_ops rdy__selector_epoll = {
 	.name = "epoll",
-	.caps = RDY_CAP_EDGE | RDY_CAP_NESTABLE,
+	.caps = RDY_CAP_EDGE | RDY_CAP_NESTABLE | RDY_CAP_EXCLUSIVE,
 	.waker = &rdy__wake_eventfd,
 	.ready_map = rdy__poll_ready_map,
 	.probe = epoll_probe,

@@ -72,8 +72,12 @@ static void unlock(struct rdy__selector *s)
 		pthread_mutex_unlock(&s->lock);
 }
 
-static uint16_t events_of(uint32_t interest)
+static uint16_t events_of(uint32_t interest, uint32_t mode)
 {
+	/* As where EXCLUSIVE is more than a word: without RDHUP. */
+	if (mode & RDY_EXCLUSIVE)
+		return (interest & RDY_READABLE ? POLLIN : 0) |
+		       (interest & RDY_WRITABLE ? POLLOUT : 0);
 	return (interest & RDY_READABLE ? POLLIN | POLLRDHUP : 0) |
 	       (interest & RDY_WRITABLE ? POLLOUT : 0) | (interest & RDY_PRIORITY ? POLLPRI : 0) |
 	       (interest & RDY_HANGUP_ONLY ? POLLRDHUP : 0);
@@ -246,8 +250,8 @@ static void apply_all(struct rdy__selector *s)
 static void set(struct rdy__selector *s, size_t i, uint64_t tag, uint32_t interest, uint32_t mode)
 {
 	s->meta[i].tag = tag;
-	s->meta[i].events = events_of(interest);
-	s->meta[i].mode = (uint8_t)mode;
+	s->meta[i].events = events_of(interest, mode);
+	s->meta[i].mode = (uint8_t)(mode & ~RDY_EXCLUSIVE);
 	apply(s, i);
 }
 
@@ -324,7 +328,7 @@ static int poll_rearm(
 	struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode)
 {
 	/* An error or a hangup silences EDGE wholly, so it is armed as a whole, too. */
-	return mode == RDY_LEVEL ? 0 : poll_mod(s, fd, tag, interest, mode);
+	return (mode & ~RDY_EXCLUSIVE) == RDY_LEVEL ? 0 : poll_mod(s, fd, tag, interest, mode);
 }
 
 static int poll_del(struct rdy__selector *s, int fd)

@@ -27,7 +27,7 @@ START_TEST(creation)
 	o.selector = NULL;
 	ck_assert_int_eq(rdy_poll_new(&o, &poll), 0);
 	ck_assert_str_eq(rdy_poll_selector(poll), "epoll");
-	ck_assert_uint_eq(rdy_poll_caps(poll), RDY_CAP_EDGE | RDY_CAP_NESTABLE);
+	ck_assert_uint_eq(rdy_poll_caps(poll), RDY_CAP_EDGE | RDY_CAP_NESTABLE | RDY_CAP_EXCLUSIVE);
 	ck_assert_ptr_null(rdy_poll_free(poll));
 	ck_assert_int_eq(rdy_poll_new(NULL, &poll), 0);
 	ck_assert_ptr_null(rdy_poll_free(poll));

@@ -2,8 +2,7 @@
 /*
  * The reactor's own structures: poll, batch, wakers, timers. Shared by the files of lib/reactor only.
  *
- * Locks: rdy_poll.lock (registrations), rdy__hub.lock (wakers); the hub's is never held while the poll's is
- * taken, nor the other way round.
+ * Locks: rdy_registry.lock (registrations), rdy__hub.lock (wakers); neither is taken while the other is held.
  */
 #ifndef REACTOR_CORE_H
 #define REACTOR_CORE_H
@@ -19,6 +18,7 @@
 #include "reactor/table.h"
 #include "reactor/wake.h"
 #include "ready/poll.h"
+#include "ready/registry.h"
 #include "ready/timer.h"
 #include "ready/waker.h"
 
@@ -37,10 +37,20 @@ struct rdy__hub {
 	size_t n_wakers;
 };
 
+/* What may be registered with from anywhere; lives as long as the poll or a handle. */
+struct rdy_registry {
+	struct rdy__hub *hub; /* a reference: its guard */
+	atomic_uint n_refs;
+	bool single;	       /* SINGLE_THREAD: the lock is not used */
+	pthread_mutex_t lock;  /* poll, its table, changes of its selector */
+	struct rdy_poll *poll; /* NULL once it was freed */
+};
+
 struct rdy_waker {
 	struct rdy__hub *hub;
 	uint64_t token;
 	atomic_bool pending;
+	_Atomic uint64_t count;
 	struct rdy__list link;	/* in hub->wakers */
 	struct rdy__list fired; /* in a batch's wakers, while its event was not taken */
 };
@@ -59,8 +69,8 @@ struct rdy_poll {
 	struct rdy__hub *hub;
 	uint32_t flags; /* RDY_POLL_* */
 
-	pthread_mutex_t lock; /* table and selector changes; unused with SINGLE_THREAD */
-	struct rdy__table table;
+	struct rdy_registry *registry;
+	struct rdy__table table; /* changed under the registry's lock */
 
 	/* The waiting thread's: */
 	atomic_bool waiting;
@@ -95,6 +105,15 @@ static inline bool rdy__poll_alive(const struct rdy_poll *poll)
 	 */
 	return rdy__guard_ok(&poll->hub->guard);
 }
+
+/* May a registration have these? */
+bool rdy__valid(uint32_t interest, uint32_t mode);
+
+/* The poll's registry; its hub exists. Errors: -ENOMEM. */
+int rdy__registry_new(struct rdy_poll *poll, struct rdy_registry **ret);
+
+/* The poll is about to be freed: every call answers -EPIPE from here on. Drops its reference; NULL is allowed. */
+void rdy__registry_leave(struct rdy_registry *registry);
 
 int rdy__hub_new(const struct rdy__wake_ops *ops, struct rdy__hub **ret);
 void rdy__hub_unref(struct rdy__hub *hub);

@@ -21,6 +21,7 @@
 #define RDY__SLOT_MODE_SHIFT 8
 #define RDY__SLOT_REGISTERED 0x10000u
 #define RDY__SLOT_INTERNAL 0x20000u /* the poll's own descriptor */
+#define RDY__SLOT_EXCLUSIVE 0x40000u
 
 struct rdy__slot {
 	_Atomic uint64_t token;
