@@ -49,7 +49,8 @@ struct rdy_poll_options {
  * Create a poll.
  * Ownership: *ret is the caller's, freed with rdy_poll_free(); options borrowed until return, may be NULL.
  * Errors: -EINVAL ret is NULL, size is wrong, an unknown flag, pad0 set · -ENOTSUP no selector of that
- *   name, or it does not work here · -EMFILE, -ENFILE, -ENOMEM, -EPERM as epoll_create1(2), eventfd(2).
+ *   name, or it does not work here · -EMFILE, -ENFILE, -ENOMEM, -EPERM as epoll_create1(2), eventfd(2) ·
+ *   -ENOSPC (fs.epoll.max_user_watches).
  * Thread: any. Since: 0.1.
  */
 RDY_API int rdy_poll_new(const struct rdy_poll_options *options, struct rdy_poll **ret);
@@ -140,7 +141,8 @@ RDY_API ptrdiff_t rdy_poll_register_many(
  * wait, negative = for ever. A wait ends early only with events.
  * Returns the number of events fetched, 0 after the timeout. rdy_events_next() may still skip some, whose
  *   registration ended after the fetch.
- * Errors: -EINVAL a NULL argument · -EBUSY another thread is waiting · -EINTR only if asked for · -ECHILD.
+ * Errors: -EINVAL a NULL argument · -EBUSY another thread is waiting · -EINTR only if asked for · -ENOMEM (poll(2)
+ *   only) the kernel has no memory now · -ECHILD. The wait may be repeated.
  * Thread: one at a time. Since: 0.1.
  */
 RDY_API int rdy_poll_wait(struct rdy_poll *poll, struct rdy_events *events, int64_t timeout_ns);
