@@ -29,12 +29,12 @@ static inline int unit_count_fds(void)
 	return n;
 }
 
-static void unit_setup(void)
+__attribute__((unused)) static void unit_setup(void)
 {
 	unit_fds_before = unit_count_fds();
 }
 
-static void unit_teardown(void)
+__attribute__((unused)) static void unit_teardown(void)
 {
 	ck_assert_msg(unit_count_fds() == unit_fds_before, "descriptors: %d before, %d after",
 		unit_fds_before, unit_count_fds());
