@@ -75,7 +75,7 @@ struct rdy_poll {
 	/* The waiting thread's: */
 	atomic_bool waiting;
 	bool wakers_left;  /* wakers are pending that did not fit the last batch */
-	bool timers_yield; /* a batch of one: descriptors had no turn last time */
+	unsigned int turn; /* of timers, wakers and descriptors in a small batch */
 	struct rdy__heap heap;
 	struct rdy__list timers;
 	struct rdy__list batches; /* that were filled by this poll */
