@@ -132,10 +132,13 @@ static void forget(struct rdy__slot *slot)
 	rdy__slot_next_generation(slot);
 }
 
-/* A selector's "not watched": the descriptor was closed, and with it the registration went. */
+/*
+ * A selector's "not watched": the descriptor was closed, and with it the registration went. EPERM: its number is by now
+ * that of a file which cannot be watched.
+ */
 static bool is_gone(int r)
 {
-	return r == -ENOENT || r == -EBADF;
+	return r == -ENOENT || r == -EBADF || r == -EPERM;
 }
 
 /*
@@ -183,7 +186,7 @@ static int register_locked(
 	if (r == -EEXIST && !known)
 		r = replace_forgotten(poll, fd, generation, interest, mode);
 	if (r < 0) {
-		if (known && r == -EBADF)
+		if (known && is_gone(r))
 			forget(slot);
 		return r;
 	}

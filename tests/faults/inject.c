@@ -224,8 +224,8 @@ static const struct change {
 	const int *errors;
 } changes[] = {
 	[EPOLL_CTL_ADD] = {"epoll_ctl(ADD)", (const int[]){ENOMEM, ENOSPC, EPERM, EBADF, ELOOP, 0}},
-	[EPOLL_CTL_MOD] = {"epoll_ctl(MOD)", (const int[]){ENOMEM, ENOENT, EBADF, 0}},
-	[EPOLL_CTL_DEL] = {"epoll_ctl(DEL)", (const int[]){ENOENT, EBADF, 0}},
+	[EPOLL_CTL_MOD] = {"epoll_ctl(MOD)", (const int[]){ENOMEM, ENOENT, EBADF, EPERM, 0}},
+	[EPOLL_CTL_DEL] = {"epoll_ctl(DEL)", (const int[]){ENOENT, EBADF, EPERM, 0}},
 };
 
 DECLARE(int, epoll_ctl, (int epfd, int op, int fd, struct epoll_event *event))

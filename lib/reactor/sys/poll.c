@@ -268,7 +268,8 @@ static int add_locked(
 	size_t i = find(s, fd);
 	int r = check(fd);
 
-	if (i && r == -EBADF)
+	/* What was registered under the number is closed, or could not have been. */
+	if (i && r < 0)
 		end(s, i);
 	if (r < 0)
 		return r;

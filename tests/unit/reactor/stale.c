@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Events of registrations that have ended, and descriptors that were closed without saying so. */
+#include <sys/mman.h>
+
 #include "reactor.h"
 
 static const struct {
@@ -106,6 +108,38 @@ START_TEST(closed_and_number_reused)
 }
 END_TEST
 
+/* The number comes back with a file that cannot be watched: each call notices, and says what it says of others. */
+START_TEST(closed_and_a_regular_file)
+{
+	for_each_variant(b)
+	{
+		for (int how = 0; how < 3; how++) {
+			int fd = an_eventfd(1), number = fd, file;
+
+			ck_assert_int_eq(
+				rdy_poll_register(b.poll, fd, 1, RDY_READABLE, RDY_LEVEL), 0);
+			shut(&fd);
+			/* poll(2) notices here at the latest. */
+			expect_none(&b);
+			file = memfd_create("regular", MFD_CLOEXEC);
+			ck_assert_int_eq(file, number);
+			if (how == 0)
+				ck_assert_int_eq(
+					rdy_poll_register(b.poll, file, 2, RDY_READABLE, RDY_LEVEL),
+					-EPERM);
+			else if (how == 1)
+				ck_assert_int_eq(
+					rdy_poll_modify(b.poll, file, 2, RDY_READABLE, RDY_LEVEL),
+					-ENOENT);
+			ck_assert_int_eq(rdy_poll_deregister(b.poll, file), -ENOENT);
+			expect_none(&b);
+			ck_assert_int_eq(rdy_poll_rearm(b.poll, file), -ENOENT);
+			shut(&file);
+		}
+	}
+}
+END_TEST
+
 /* Another descriptor keeps the file open: the kernel goes on watching, the reactor must not tell. */
 START_TEST(a_duplicate_outlives_the_number)
 {
@@ -177,5 +211,5 @@ START_TEST(batches_and_polls_end_in_any_order)
 END_TEST
 
 UNIT_MAIN("reactor/stale", fetched_is_withdrawn, modify_withdraws_the_old_token,
-	closed_and_number_reused, a_duplicate_outlives_the_number,
+	closed_and_number_reused, closed_and_a_regular_file, a_duplicate_outlives_the_number,
 	batches_and_polls_end_in_any_order)

@@ -88,7 +88,7 @@ struct rdy__selector_ops {
 	 */
 	int (*add)(struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode);
 
-	/* Replace tag, interest, mode; reports readiness that is there again. Errors: -ENOENT, -ENOMEM, -EBADF. */
+	/* Replace tag, interest, mode; reports readiness that is there again. Errors: -ENOMEM, those of del. */
 	int (*mod)(struct rdy__selector *s, int fd, uint64_t tag, uint32_t interest, uint32_t mode);
 
 	/* Arm again after an event (ONESHOT; EDGE where it is emulated). No-op where not needed. As mod. */
@@ -97,7 +97,8 @@ struct rdy__selector_ops {
 
 	/*
 	 * Stop watching. After its return wait() may still report the old tag once (it was fetched already);
-	 * the caller's generation check drops it. Errors: -ENOENT, -EBADF: not watched; the caller forgets it.
+	 * the caller's generation check drops it. Errors: -ENOENT, -EBADF, -EPERM: not watched; the caller forgets
+	 * it.
 	 */
 	int (*del)(struct rdy__selector *s, int fd);
 
