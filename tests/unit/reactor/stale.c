@@ -153,6 +153,13 @@ START_TEST(a_duplicate_outlives_the_number)
 		ck_assert_int_eq(rdy_poll_deregister(b.poll, number), -ENOENT);
 		eventfd_write(dup, 1);
 		expect_none(&b);
+		/* A register that finds it closed has forgotten it, too. */
+		ck_assert_int_eq(dup3(dup, number, O_CLOEXEC), number);
+		ck_assert_int_eq(rdy_poll_register(b.poll, number, 1, RDY_READABLE, RDY_LEVEL), 0);
+		ck_assert_int_eq(close(number), 0);
+		ck_assert_int_eq(
+			rdy_poll_register(b.poll, number, 2, RDY_READABLE, RDY_LEVEL), -EBADF);
+		expect_none(&b);
 		/* A new file under the number, while the old one goes on. */
 		fd = an_eventfd(0);
 		ck_assert_int_eq(fd, number);
