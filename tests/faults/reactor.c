@@ -129,7 +129,7 @@ static void a_child_is_refused(struct rdy_poll *poll, int fd)
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
-		_exit(rdy_poll_deregister(poll, fd) == -ECHILD ? 0 : 1);
+		unit_exit(rdy_poll_deregister(poll, fd) == -ECHILD ? 0 : 1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 }

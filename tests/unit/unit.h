@@ -40,6 +40,17 @@ __attribute__((unused)) static void unit_teardown(void)
 		unit_fds_before, unit_count_fds());
 }
 
+/* Written by the compiler's runtime where tests/coverage counts. */
+extern void __gcov_dump(void) __attribute__((weak));
+
+/* The end of a child that a case has forked: no handlers, but what was counted is kept. */
+__attribute__((noreturn, unused)) static void unit_exit(int status)
+{
+	if (__gcov_dump)
+		__gcov_dump();
+	_exit(status);
+}
+
 /*
  * Leave out one case, with the reason: unit_skip("no %s here", "FUSE") in the case itself. check knows no such
  * thing and calls the case passed; its line is changed on the way out, which takes glibc. Cases are processes

@@ -169,7 +169,7 @@ START_TEST(no_permission)
 
 		*answer =
 			setresuid(65534, 65534, 65534) == 0 ? rdy_client_new(&o, -1, NULL, &c) : 1;
-		_exit(0);
+		unit_exit(0);
 	}
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 	ck_assert_int_eq(*answer, -EACCES);
@@ -219,7 +219,7 @@ START_TEST(refused_without_a_look)
 	if (child == 0) {
 		int r = rdy_client_new(&o, LONG_NS, &broker_error, &c);
 
-		_exit(r == -EDQUOT && broker_error == WIRE_E_LIMIT_UIDS ? 0 : 1);
+		unit_exit(r == -EDQUOT && broker_error == WIRE_E_LIMIT_UIDS ? 0 : 1);
 	}
 	peer.conn = accept4(peer.listener, NULL, NULL, SOCK_CLOEXEC);
 	ck_assert_int_ge(peer.conn, 0);

@@ -293,7 +293,7 @@ START_TEST(same_after_reconnect)
 		close(gate[1]);
 		close(peer.conn);
 		poll(&p, 1, -1); /* until the parent closes its end */
-		_exit(0);
+		unit_exit(0);
 	}
 	peer_hang_up(&peer);
 	dispatch_until(client, 1);

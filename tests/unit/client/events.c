@@ -572,7 +572,7 @@ START_TEST(after_fork)
 				  &unused) == -ECHILD;
 
 		rdy_client_free(client);
-		_exit(ok ? 0 : 1);
+		unit_exit(ok ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);

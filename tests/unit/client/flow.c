@@ -243,7 +243,7 @@ START_TEST(too_many_in_flight)
 
 	if (child == 0) {
 		client = peer_client(&peer, NULL);
-		_exit(in_flight_child());
+		unit_exit(in_flight_child());
 	}
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
 	ck_assert_int_eq(status, 0);

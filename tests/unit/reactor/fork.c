@@ -6,7 +6,7 @@
 #define want(expr, value) \
 	do { \
 		if ((expr) != (value)) \
-			_exit(1 + __LINE__ % 255); \
+			unit_exit(1 + __LINE__ % 255); \
 	} while (0)
 
 static void child(struct bench *b, int fd, int other, struct rdy_waker *w, struct rdy_timer *t)
@@ -34,7 +34,7 @@ static void child(struct bench *b, int fd, int other, struct rdy_waker *w, struc
 	rdy_waker_free(w);
 	rdy_timer_free(t);
 	bench_close(b);
-	_exit(0);
+	unit_exit(0);
 }
 
 /* Invariant: FORK-1 */

@@ -17,8 +17,11 @@ START_TEST(wakes_are_one_event)
 			ck_assert_int_eq(rdy_waker_wake(w), 0);
 		expect(&b, 9, RDY_WAKE | RDY_READABLE);
 		expect_none(&b);
+		ck_assert_uint_eq(rdy_waker_count(w), 3);
 		ck_assert_int_eq(rdy_waker_wake(w), 0);
 		expect(&b, 9, RDY_WAKE | RDY_READABLE);
+		ck_assert_uint_eq(rdy_waker_count(w), 4);
+		ck_assert_uint_eq(rdy_waker_count(NULL), 0);
 		rdy_waker_free(w);
 		expect_none(&b);
 	}
