@@ -27,6 +27,7 @@ enum state { NONE, LIVE, GHOST };
 static struct registration {
 	uint64_t token;
 	uint32_t mode, want; /* poll(2)'s bits */
+	bool exclusive;
 } regs[N_THINGS];
 
 /* One selector's view of a registration. */
@@ -172,14 +173,30 @@ static void gone(struct world *w, int i)
 
 /* Calls: the answers of both selectors are what the model says. */
 
+/* EXCLUSIVE takes two bits, so that it is not in every second registration. */
+static bool is_exclusive(uint8_t arg)
+{
+	return arg >> 6 == 3;
+}
+
+static uint32_t mode_of(uint8_t arg)
+{
+	return (arg >> 4 & 3) | (is_exclusive(arg) ? RDY_EXCLUSIVE : 0);
+}
+
 static bool is_valid(uint8_t arg)
 {
+	if (is_exclusive(arg) &&
+		(arg & (RDY_PRIORITY | RDY_HANGUP_ONLY) || (arg >> 4 & 3) == RDY_ONESHOT))
+		return false;
 	return arg & 15 && arg >> 4 & 3;
 }
 
 static void set_up(int i, uint64_t token, uint8_t arg)
 {
-	regs[i] = (struct registration){token, arg >> 4 & 3, want_of(arg & 15)};
+	regs[i] = (struct registration){token, arg >> 4 & 3, want_of(arg & 15), is_exclusive(arg)};
+	if (regs[i].exclusive)
+		regs[i].want &= ~(uint32_t)POLLRDHUP;
 }
 
 static void do_register(int i, uint8_t arg)
@@ -190,7 +207,7 @@ static void do_register(int i, uint8_t arg)
 	for_each_world(w)
 	{
 		struct view *v = &w->views[i];
-		int r = rdy_poll_register(w->poll, NUMBER(i), token, arg & 15, arg >> 4 & 3);
+		int r = rdy_poll_register(w->poll, NUMBER(i), token, arg & 15, mode_of(arg));
 
 		if (!is_valid(arg)) {
 			must(r == -EINVAL);
@@ -220,9 +237,11 @@ static void do_modify(int i, uint8_t arg)
 
 	for_each_world(w)
 	{
-		int r = rdy_poll_modify(w->poll, NUMBER(i), token, arg & 15, arg >> 4 & 3);
+		int r = rdy_poll_modify(w->poll, NUMBER(i), token, arg & 15, mode_of(arg));
 
 		if (!is_valid(arg)) {
+			must(r == -EINVAL);
+		} else if (w->views[i].state != NONE && (regs[i].exclusive || is_exclusive(arg))) {
 			must(r == -EINVAL);
 		} else if (w->views[i].state == LIVE) {
 			must(r == 0);
