@@ -7,6 +7,7 @@
 #include <ready/client.h>
 #include <ready/event.h>
 #include <ready/io.h>
+#include <ready/os.h>
 #include <ready/pipe.h>
 #include <ready/poll.h>
 #include <ready/registry.h>

@@ -15,6 +15,7 @@ ALLOWED = {
     "lib/base": {"base"},
     "lib/reactor": {"ready", "base", "reactor"},
     "lib/net": {"ready", "base", "net"},
+    "lib/os": {"ready", "base", "net"},
     "proto/wire": {"base", "wire"},
     "proto/control": {"control"},
     "lib/client": {"ready", "base", "wire"},
