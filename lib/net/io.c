@@ -49,7 +49,7 @@ static const struct rdy_source_ops io_ops = {
 	.remove = io_remove,
 };
 
-static struct rdy_io *alloc(enum rdy__io_kind kind, size_t extra_bytes)
+struct rdy_io *rdy__io_alloc(enum rdy__io_kind kind, size_t extra_bytes)
 {
 	struct rdy_io *io = calloc(1, sizeof(*io) + extra_bytes);
 
@@ -64,7 +64,7 @@ static struct rdy_io *alloc(enum rdy__io_kind kind, size_t extra_bytes)
 
 int rdy__io_take(int take_fd, enum rdy__io_kind kind, size_t extra_bytes, struct rdy_io **ret)
 {
-	struct rdy_io *io = alloc(kind, extra_bytes);
+	struct rdy_io *io = rdy__io_alloc(kind, extra_bytes);
 
 	if (!io) {
 		rdy__fd_close(take_fd);
@@ -95,16 +95,16 @@ int rdy_io_new(int fd, struct rdy_io **ret)
 	flags = fcntl(fd, F_GETFD);
 	if (flags < 0)
 		return -errno;
-	io = alloc(RDY__IO_ANY, 0);
+	io = rdy__io_alloc(RDY__IO_ANY, 0);
 	if (!io)
 		return -ENOMEM;
-	r = set_status(fd, true);
+	r = fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : set_status(fd, true);
 	if (r < 0) {
+		/* As it was. */
+		(void)fcntl(fd, F_SETFD, flags);
 		free(io);
 		return r;
 	}
-	/* Cannot fail where F_GETFD worked. */
-	(void)fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
 	io->fd = fd;
 	*ret = io;
 	return 0;

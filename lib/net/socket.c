@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
-#include "base/fd.h"
 #include "net/socket.h"
 
 /* Room for any address that accept(2) and the like may report, whatever the family. */
@@ -69,26 +69,34 @@ int rdy__socket_accept(struct rdy_io *listener, struct rdy_addr *peer, struct rd
 	union address a;
 	socklen_t n = sizeof(a);
 	struct rdy_addr from = {0};
+	struct rdy_io *io;
 	int sock, r;
 
 	if (!listener || !ret)
 		return -EINVAL;
+	/* First: a connection that was accepted and has no place would be lost. */
+	io = rdy__io_alloc(RDY__IO_ANY, 0);
+	if (!io)
+		return -ENOMEM;
 	do
 		sock = accept4(listener->fd, &a.sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	while (sock < 0 && errno == EINTR);
-	if (sock < 0)
-		return (int)rdy__io_done(listener, -errno);
+	if (sock < 0) {
+		r = (int)rdy__io_done(listener, -errno);
+		free(io);
+		return r;
+	}
+	io->fd = sock;
 	if (peer) {
 		r = rdy_addr_from_sockaddr(&a.sa, n < sizeof(a) ? n : sizeof(a), &from);
 		if (r < 0) {
-			rdy__fd_close(sock);
+			rdy_io_free(io);
 			return r;
 		}
-	}
-	r = rdy__io_take(sock, RDY__IO_ANY, 0, ret);
-	if (r == 0 && peer)
 		*peer = from;
-	return r;
+	}
+	*ret = io;
+	return 0;
 }
 
 static int address_of(struct rdy_io *io, struct rdy_addr *ret,

@@ -22,7 +22,8 @@ struct rdy_io;
 /*
  * Take a descriptor over: it becomes non-blocking and is closed on exec.
  * Ownership: fd is the io's from success on; *ret is freed with rdy_io_free().
- * Errors: -EINVAL ret is NULL · -EBADF · -ENOMEM. On error fd is the caller's, as it was.
+ * Errors: -EINVAL ret is NULL · -EBADF · -EPERM its flags may not be changed, as fcntl(2) ·
+ *   -ENOMEM. On error fd is the caller's, as it was.
  * Thread: any. Since: 0.1.
  */
 RDY_API int rdy_io_new(int fd, struct rdy_io **ret);

@@ -29,6 +29,9 @@ struct rdy_io {
 	void *extra;	  /* of the kind, in the same allocation; NULL = none */
 };
 
+/* An io without a descriptor yet (-1), or NULL; freed with free() as long as it has none. */
+struct rdy_io *rdy__io_alloc(enum rdy__io_kind kind, size_t extra_bytes);
+
 /*
  * Make an io of a descriptor that has O_NONBLOCK and FD_CLOEXEC already; extra_bytes zeroed bytes at extra.
  * Errors: -ENOMEM: the descriptor is closed.
