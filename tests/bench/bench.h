@@ -80,5 +80,6 @@ void bench_scale(void);
 void bench_reactors(void);
 void bench_listing(void);
 void bench_restart(void);
+void bench_libready(void);
 
 #endif

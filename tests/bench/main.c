@@ -21,6 +21,7 @@ static const struct {
 	{"reactors", bench_reactors, "two reactors against one"},
 	{"listing", bench_listing, "another session's p99 beside ls of 10 000 rows"},
 	{"restart", bench_restart, "the longest gap over a restart, 1000 sessions"},
+	{"libready", bench_libready, "libready's reactor against a bare loop"},
 };
 
 #define N_BENCHES (sizeof(benches) / sizeof(benches[0]))
