@@ -173,7 +173,7 @@ START_TEST(tcp_write)
 	for_each_variant(b)
 	{
 		struct rdy_io *io[3];
-		pthread_t reader;
+		pthread_t reader = 0;
 		int n_full = 0;
 
 		tcp_pair(LOOPBACK, io);
