@@ -167,6 +167,15 @@ static inline struct rdy_io *an_accepted(struct rdy_io *listener)
 	return io;
 }
 
+static inline struct rdy_io *bound_udp(const char *text)
+{
+	struct rdy_addr at = addr_of(text);
+	struct rdy_io *io = NULL;
+
+	ok(rdy_udp_bind(&at, &io));
+	return io;
+}
+
 /* A socket that the library did not make, as mio's from_std() gets them. */
 static inline struct rdy_io *taken_over(int family, int type)
 {

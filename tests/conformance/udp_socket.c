@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* mio's tests/udp_socket.rs. */
+/* mio's tests/udp_socket.rs; options are in udp_options.c. */
 #include "conformance.h"
 
 #define A 0
 #define B 1
-
-static struct rdy_io *bound(const char *text)
-{
-	struct rdy_addr at = addr_of(text);
-	struct rdy_io *io = NULL;
-
-	ok(rdy_udp_bind(&at, &io));
-	return io;
-}
 
 /* A socket that the library did not make. */
 static struct rdy_io *bound_elsewhere(void)
@@ -28,8 +19,8 @@ static struct rdy_io *bound_elsewhere(void)
 
 static void two(const char *text, struct rdy_io *io[2])
 {
-	io[A] = bound(text);
-	io[B] = bound(text);
+	io[A] = bound_udp(text);
+	io[B] = bound_udp(text);
 }
 
 static void connect_to(struct rdy_io *io, struct rdy_io *peer)
@@ -258,152 +249,11 @@ START_TEST(connected_udp_socket_std)
 }
 END_TEST
 
-/* An option is read back as it was set, of a socket that is registered; and as the system has it before. */
-static void option_is_kept(struct bench *b, const char *text, int value,
-	int (*set)(struct rdy_io *io, int on), int (*get)(struct rdy_io *io, int *ret))
-{
-	struct rdy_io *io = bound(text);
-	int got = -1;
-
-	reg(b, io, A, RDY_WRITABLE);
-	ok(set(io, value));
-	ok(get(io, &got));
-	gives(got, value);
-	no_error(io);
-	rdy_io_free(io);
-}
-
-static void number_is_kept(struct bench *b, int (*set)(struct rdy_io *io, uint32_t value),
-	int (*get)(struct rdy_io *io, uint32_t *ret))
-{
-	struct rdy_io *io = bound(LOOPBACK);
-	uint32_t got = 0;
-
-	reg(b, io, A, RDY_WRITABLE);
-	ok(set(io, 10));
-	ok(get(io, &got));
-	ck_assert_uint_eq(got, 10);
-	no_error(io);
-	rdy_io_free(io);
-}
-
-static void option_is(const char *text, int value, int (*get)(struct rdy_io *io, int *ret))
-{
-	struct rdy_io *io = bound(text);
-	int got = -1;
-
-	ok(get(io, &got));
-	gives(got, value);
-	rdy_io_free(io);
-}
-
-static void number_is_above_0(int (*get)(struct rdy_io *io, uint32_t *ret))
-{
-	struct rdy_io *io = bound(LOOPBACK);
-	uint32_t got = 0;
-
-	ok(get(io, &got));
-	ck_assert_uint_gt(got, 0);
-	rdy_io_free(io);
-}
-
-START_TEST(set_get_ttl)
-{
-	for_each_variant(b)
-	{
-		number_is_kept(&b, rdy_socket_set_ttl, rdy_socket_ttl);
-	}
-}
-END_TEST
-
-START_TEST(get_ttl_without_previous_set)
-{
-	for_each_variant(b)
-	{
-		number_is_above_0(rdy_socket_ttl);
-	}
-}
-END_TEST
-
-START_TEST(set_get_broadcast)
-{
-	for_each_variant(b)
-	{
-		option_is_kept(&b, LOOPBACK, 1, rdy_udp_set_broadcast, rdy_udp_broadcast);
-	}
-}
-END_TEST
-
-START_TEST(get_broadcast_without_previous_set)
-{
-	for_each_variant(b)
-	{
-		option_is(LOOPBACK, 0, rdy_udp_broadcast);
-	}
-}
-END_TEST
-
-START_TEST(set_get_multicast_loop_v4)
-{
-	for_each_variant(b)
-	{
-		option_is_kept(
-			&b, LOOPBACK, 0, rdy_udp_set_multicast_loop_v4, rdy_udp_multicast_loop_v4);
-	}
-}
-END_TEST
-
-START_TEST(get_multicast_loop_v4_without_previous_set)
-{
-	for_each_variant(b)
-	{
-		option_is(LOOPBACK, 1, rdy_udp_multicast_loop_v4);
-	}
-}
-END_TEST
-
-START_TEST(set_get_multicast_ttl_v4)
-{
-	for_each_variant(b)
-	{
-		number_is_kept(&b, rdy_udp_set_multicast_ttl_v4, rdy_udp_multicast_ttl_v4);
-	}
-}
-END_TEST
-
-START_TEST(get_multicast_ttl_v4_without_previous_set)
-{
-	for_each_variant(b)
-	{
-		number_is_above_0(rdy_udp_multicast_ttl_v4);
-	}
-}
-END_TEST
-
-START_TEST(set_get_multicast_loop_v6)
-{
-	for_each_variant(b)
-	{
-		option_is_kept(&b, LOOPBACK_V6, 0, rdy_udp_set_multicast_loop_v6,
-			rdy_udp_multicast_loop_v6);
-	}
-}
-END_TEST
-
-START_TEST(get_multicast_loop_v6_without_previous_set)
-{
-	for_each_variant(b)
-	{
-		option_is(LOOPBACK_V6, 1, rdy_udp_multicast_loop_v6);
-	}
-}
-END_TEST
-
 START_TEST(reconnect_udp_socket_sending)
 {
 	for_each_variant(b)
 	{
-		struct rdy_io *io[2], *third = bound(LOOPBACK);
+		struct rdy_io *io[2], *third = bound_udp(LOOPBACK);
 
 		two(LOOPBACK, io);
 		connect_to(io[A], io[B]);
@@ -431,7 +281,7 @@ START_TEST(reconnect_udp_socket_receiving)
 {
 	for_each_variant(b)
 	{
-		struct rdy_io *io[2], *third = bound(LOOPBACK);
+		struct rdy_io *io[2], *third = bound_udp(LOOPBACK);
 
 		two(LOOPBACK, io);
 		connect_both(io);
@@ -485,7 +335,7 @@ START_TEST(connected_udp_socket_unconnected_methods)
 {
 	for_each_variant(b)
 	{
-		struct rdy_io *io[2], *third = bound(LOOPBACK);
+		struct rdy_io *io[2], *third = bound_udp(LOOPBACK);
 		char buf[64];
 		struct rdy_addr from;
 
@@ -534,7 +384,7 @@ START_TEST(udp_socket_register)
 {
 	for_each_variant(b)
 	{
-		struct rdy_io *io = bound(LOOPBACK);
+		struct rdy_io *io = bound_udp(LOOPBACK);
 
 		reg(&b, io, A, RDY_READABLE);
 		expect_none(&b);
@@ -632,7 +482,7 @@ START_TEST(udp_socket_discard)
 {
 	for_each_variant(b)
 	{
-		struct rdy_io *io[2], *third = bound(LOOPBACK);
+		struct rdy_io *io[2], *third = bound_udp(LOOPBACK);
 
 		two(LOOPBACK, io);
 		connect_both(io);
@@ -657,7 +507,7 @@ START_TEST(multicast)
 
 	for_each_variant(b)
 	{
-		struct rdy_io *sender = bound(LOOPBACK), *receiver = bound("0.0.0.0:0");
+		struct rdy_io *sender = bound_udp(LOOPBACK), *receiver = bound_udp("0.0.0.0:0");
 		uint16_t port;
 		struct rdy_addr at = local_of(receiver), group[2];
 
@@ -728,13 +578,9 @@ END_TEST
 
 UNIT_MAIN("conformance/udp_socket", is_send_and_sync, empty_datagram, unconnected_udp_socket_ipv4,
 	unconnected_udp_socket_ipv6, unconnected_udp_socket_std, connected_udp_socket_ipv4,
-	connected_udp_socket_ipv6, connected_udp_socket_std, set_get_ttl,
-	get_ttl_without_previous_set, set_get_broadcast, get_broadcast_without_previous_set,
-	set_get_multicast_loop_v4, get_multicast_loop_v4_without_previous_set,
-	set_get_multicast_ttl_v4, get_multicast_ttl_v4_without_previous_set,
-	set_get_multicast_loop_v6, get_multicast_loop_v6_without_previous_set,
-	reconnect_udp_socket_sending, reconnect_udp_socket_receiving,
-	unconnected_udp_socket_connected_methods, connected_udp_socket_unconnected_methods,
-	udp_socket_raw_fd, udp_socket_register, udp_socket_reregister,
-	udp_socket_no_events_after_deregister, udp_socket, udp_socket_send_recv, udp_socket_discard,
-	multicast, et_behavior_recv, et_behavior_recv_from)
+	connected_udp_socket_ipv6, connected_udp_socket_std, reconnect_udp_socket_sending,
+	reconnect_udp_socket_receiving, unconnected_udp_socket_connected_methods,
+	connected_udp_socket_unconnected_methods, udp_socket_raw_fd, udp_socket_register,
+	udp_socket_reregister, udp_socket_no_events_after_deregister, udp_socket,
+	udp_socket_send_recv, udp_socket_discard, multicast, et_behavior_recv,
+	et_behavior_recv_from)

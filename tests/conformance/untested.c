@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <sys/time.h>
 
-#include "../faults/inject.h"
 #include "conformance.h"
+#include "inject.h"
 
 #define WAKE (RDY_WAKE | RDY_READABLE)
 #define TOKEN 7
