@@ -50,6 +50,8 @@ RDY_API ptrdiff_t rdy_socket_peek_from(
 
 /*
  * Send, to the peer or to an address, without SIGPIPE. Returns bytes.
+ * A unix datagram socket that is not connected to the receiver gets no event for -EAGAIN: whether there is room is
+ * the receiver's, and only a peer is told (it may be told of room that is none, too). Connect it, or try later.
  * Errors: -EINVAL NULL, an address of no kind · -ENOTSOCK · -EAGAIN · -EDESTADDRREQ, -ENOTCONN no peer · -EISCONN
  *   an address for a connected socket, where the system minds · -EMSGSIZE · -EPIPE · -ECONNREFUSED · others as
  *   sendto(2). Thread: the io's. Since: 0.1.
