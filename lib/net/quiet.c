@@ -31,6 +31,15 @@ static ptrdiff_t write_again(int fd, const struct iovec *iov, size_t n)
 	return result(r);
 }
 
+static size_t bytes_of(const struct iovec *iov, size_t n)
+{
+	size_t n_bytes = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_bytes += iov[i].iov_len;
+	return n_bytes;
+}
+
 static ptrdiff_t write_masked(int fd, const struct iovec *iov, size_t n)
 {
 	const struct timespec now = {0};
@@ -45,7 +54,8 @@ static ptrdiff_t write_masked(int fd, const struct iovec *iov, size_t n)
 		return write_again(fd, iov, n);
 	pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
 	r = write_again(fd, iov, n);
-	if (r == -EPIPE)
+	/* A pipe that blocks and loses its reader half way says both: a part was written, and SIGPIPE. */
+	if (r == -EPIPE || (r >= 0 && (size_t)r < bytes_of(iov, n)))
 		while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR)
 			;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

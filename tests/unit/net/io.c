@@ -103,6 +103,14 @@ START_TEST(reads_and_writes)
 }
 END_TEST
 
+static void child_succeeds(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+
 /* SIGPIPE kills whoever gets it here: its disposition is the default. */
 START_TEST(no_sigpipe)
 {
@@ -145,6 +153,40 @@ START_TEST(no_sigpipe)
 }
 END_TEST
 
+/* A pipe that blocks, and whose reader leaves in the middle: a part was written, and that is no SIGPIPE either. */
+START_TEST(no_sigpipe_half_way)
+{
+	static char much[1 << 20];
+
+	for (int forced = 0; forced < 2; forced++) {
+		struct rdy_io *s, *r;
+		ptrdiff_t n;
+		pid_t pid;
+
+		signal(SIGPIPE, SIG_DFL);
+		ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
+		ck_assert_int_eq(rdy_io_set_blocking(s, 1), 0);
+		ck_assert_int_eq(rdy_io_set_blocking(r, 1), 0);
+		s->no_nosignal = forced;
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			char c[4096];
+
+			rdy_io_free(s);
+			unit_exit(rdy_io_read(r, c, sizeof(c)) > 0 ? 0 : 1);
+		}
+		rdy_io_free(r);
+		n = rdy_io_write(s, much, sizeof(much));
+		ck_assert_int_gt((int)n, 0);
+		ck_assert_int_lt((int)n, (int)sizeof(much));
+		ck_assert_int_eq((int)rdy_io_write(s, much, sizeof(much)), -EPIPE);
+		rdy_io_free(s);
+		child_succeeds(pid);
+	}
+}
+END_TEST
+
 START_TEST(pipes)
 {
 	struct rdy_io *s = NULL, *r = NULL;
@@ -183,4 +225,4 @@ START_TEST(pipes)
 END_TEST
 
 UNIT_MAIN("net/io", takes_over_and_gives_back, freed_while_registered, reads_and_writes, no_sigpipe,
-	pipes)
+	no_sigpipe_half_way, pipes)
