@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "net/socket.h"
@@ -11,6 +12,7 @@
 /* A new socket of this type, bound; it listens if it is a stream. */
 static int make_bound(int type, const struct rdy_addr *addr, uint32_t backlog, struct rdy_io **ret)
 {
+	struct rdy_io *io;
 	int sock, r;
 
 	if (!ret || !rdy__addr_is(addr, RDY__ADDR_UNIX))
@@ -18,14 +20,23 @@ static int make_bound(int type, const struct rdy_addr *addr, uint32_t backlog, s
 	sock = rdy__socket_new(AF_UNIX, type);
 	if (sock < 0)
 		return sock;
+	/* First: bind makes a path. */
+	r = rdy__io_take(sock, RDY__IO_ANY, 0, &io);
+	if (r < 0)
+		return r;
 	r = rdy__socket_bind(sock, addr);
-	if (r == 0 && type == SOCK_STREAM)
+	if (r == 0 && type == SOCK_STREAM) {
 		r = rdy__socket_listen(sock, backlog);
+		/* It was made a moment ago, and would refuse the next try with -EADDRINUSE. */
+		if (r < 0 && rdy_addr_kind(addr) == RDY_ADDR_UNIX_PATH)
+			(void)unlink(rdy_addr_name(addr, NULL));
+	}
 	if (r < 0) {
-		rdy__fd_close(sock);
+		rdy_io_free(io);
 		return r;
 	}
-	return rdy__io_take(sock, RDY__IO_ANY, 0, ret);
+	*ret = io;
+	return 0;
 }
 
 static int make_pair(int type, struct rdy_io **ret_a, struct rdy_io **ret_b)

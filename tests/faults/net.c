@@ -103,6 +103,27 @@ static void abstract_addr(void *world)
 	ck_assert_int_eq(rdy_addr_parse(text, &((struct place *)world)->at), 0);
 }
 
+static void path_addr(void *world)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "unix:/tmp/readyd-test-faults-%d", (int)getpid());
+	ck_assert_int_eq(rdy_addr_parse(text, &((struct place *)world)->at), 0);
+}
+
+/* A path that was made is the caller's to remove; one that was not made does not stand in the way. */
+static bool no_path_is_left(void *world, int r)
+{
+	ck_assert_int_eq(access(rdy_addr_name(&((struct place *)world)->at, NULL), F_OK), -1);
+	return true;
+}
+
+static void has_made_a_path(void *world)
+{
+	does_not_block(world);
+	ck_assert_int_eq(unlink(rdy_addr_name(&((struct place *)world)->at, NULL)), 0);
+}
+
 static void tcp_listener(void *world)
 {
 	struct place *p = world;
@@ -212,6 +233,14 @@ static const struct fault_row rows[] = {
 		.prepare = ip_addr, .call = call_udp_bind, .works = does_not_block},
 	{"unix_listen", KINDS, FAULT_ERRORS(NONE, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT),
 		.prepare = abstract_addr, .call = call_unix_listen, .works = does_not_block},
+	{"unix_listen at a path", KINDS,
+		FAULT_ERRORS(NONE, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT),
+		.prepare = path_addr, .call = call_unix_listen, .unharmed = no_path_is_left,
+		.works = has_made_a_path},
+	{"unix_datagram_bind at a path", KINDS,
+		FAULT_ERRORS(NONE, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT),
+		.prepare = path_addr, .call = call_unix_datagram_bind, .unharmed = no_path_is_left,
+		.works = has_made_a_path},
 	{"unix_connect", KINDS,
 		FAULT_ERRORS(NONE, EAGAIN, ECONNREFUSED, EACCES, EAFNOSUPPORT, ENETUNREACH,
 			EADDRNOTAVAIL, EPERM, ETIMEDOUT),
