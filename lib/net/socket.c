@@ -87,12 +87,9 @@ int rdy__socket_accept(struct rdy_io *listener, struct rdy_addr *peer, struct rd
 		return r;
 	}
 	io->fd = sock;
+	/* A connection whose address we do not know is one all the same. */
 	if (peer) {
-		r = rdy_addr_from_sockaddr(&a.sa, n < sizeof(a) ? n : sizeof(a), &from);
-		if (r < 0) {
-			rdy_io_free(io);
-			return r;
-		}
+		(void)rdy_addr_from_sockaddr(&a.sa, n < sizeof(a) ? n : sizeof(a), &from);
 		*peer = from;
 	}
 	*ret = io;
@@ -122,6 +119,11 @@ int rdy_socket_peer_addr(struct rdy_io *io, struct rdy_addr *ret)
 	return address_of(io, ret, getpeername);
 }
 
+int rdy__socket_option_error(void)
+{
+	return errno == EOPNOTSUPP || errno == EPROTO ? -ENOPROTOOPT : -errno;
+}
+
 int rdy__socket_set(
 	struct rdy_io *io, int level, int option, int64_t value, int64_t min, int64_t max)
 {
@@ -129,7 +131,9 @@ int rdy__socket_set(
 
 	if (!io || value < min || value > max)
 		return -EINVAL;
-	return setsockopt(io->fd, level, option, &v, sizeof(v)) < 0 ? -errno : 0;
+	if (setsockopt(io->fd, level, option, &v, sizeof(v)) < 0)
+		return rdy__socket_option_error();
+	return 0;
 }
 
 int rdy__socket_get(struct rdy_io *io, int level, int option, int *ret)
@@ -140,7 +144,7 @@ int rdy__socket_get(struct rdy_io *io, int level, int option, int *ret)
 	if (!io || !ret)
 		return -EINVAL;
 	if (getsockopt(io->fd, level, option, &v, &n) < 0)
-		return -errno;
+		return rdy__socket_option_error();
 	*ret = v;
 	return 0;
 }

@@ -96,7 +96,9 @@ static int membership_v4(
 	memcpy(&m.imr_multiaddr, rdy_addr_ip(group, &n), sizeof(m.imr_multiaddr));
 	if (iface)
 		memcpy(&m.imr_interface, rdy_addr_ip(iface, &n), sizeof(m.imr_interface));
-	return setsockopt(io->fd, IPPROTO_IP, option, &m, sizeof(m)) < 0 ? -errno : 0;
+	if (setsockopt(io->fd, IPPROTO_IP, option, &m, sizeof(m)) < 0)
+		return rdy__socket_option_error();
+	return 0;
 }
 
 int rdy_udp_join_v4(struct rdy_io *io, const struct rdy_addr *group, const struct rdy_addr *iface)
@@ -118,7 +120,9 @@ static int membership_v6(
 	if (!io || !rdy__addr_is(group, 1u << RDY_ADDR_V6))
 		return -EINVAL;
 	memcpy(&m.ipv6mr_multiaddr, rdy_addr_ip(group, &n), sizeof(m.ipv6mr_multiaddr));
-	return setsockopt(io->fd, IPPROTO_IPV6, option, &m, sizeof(m)) < 0 ? -errno : 0;
+	if (setsockopt(io->fd, IPPROTO_IPV6, option, &m, sizeof(m)) < 0)
+		return rdy__socket_option_error();
+	return 0;
 }
 
 int rdy_udp_join_v6(struct rdy_io *io, const struct rdy_addr *group, uint32_t iface)

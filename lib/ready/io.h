@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libready: a descriptor that does not block, with its registration: the sockets of ready/net.h, pipes, the
+ * libready: a descriptor that does not block, with its registration: the sockets of ready/socket.h, pipes, the
  * ends of a child's standard streams, and anything else that is taken over with rdy_io_new().
  *
  * Reading and writing through an io keeps the promise of mode EDGE on every selector: another event after

@@ -19,7 +19,8 @@ extern "C" {
 
 /*
  * The socket's own address, or that of the peer it is connected to.
- * Errors: -EINVAL NULL · -ENOTSOCK · -ENOTCONN (peer) not connected, or not yet · -ENOBUFS.
+ * Errors: -EINVAL NULL · -ENOTSOCK · -ENOTCONN (peer) not connected, or not yet · -EAFNOSUPPORT an address
+ *   of another family · -ENOBUFS.
  * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_socket_local_addr(struct rdy_io *io, struct rdy_addr *ret);

@@ -19,7 +19,7 @@ extern "C" {
 RDY_API int rdy_tcp_listen(const struct rdy_addr *addr, uint32_t backlog, struct rdy_io **ret);
 
 /*
- * Accept a connection. *peer, if not NULL, is where it comes from.
+ * Accept a connection. *peer, if not NULL, is where it comes from; of no kind if that is no address of ours.
  * Errors: -EINVAL NULL · -EAGAIN none now · -ECONNABORTED it is gone again: try the next · -EMFILE, -ENFILE: it
  *   stays in the queue, and mode EDGE will not tell again · -ENOBUFS, -ENOMEM · others as accept(2).
  * Thread: the listener's. Since: 0.1.
@@ -35,7 +35,7 @@ RDY_API int rdy_tcp_accept(struct rdy_io *listener, struct rdy_addr *peer, struc
 RDY_API int rdy_tcp_connect(const struct rdy_addr *addr, struct rdy_io **ret);
 
 /* TCP_NODELAY: send small pieces at once (1 or 0).
- * Errors: -EINVAL NULL, another value · -ENOTSOCK · -EOPNOTSUPP no TCP. Thread: the io's. Since: 0.1. */
+ * Errors: -EINVAL NULL, another value · -ENOTSOCK · -ENOPROTOOPT no TCP. Thread: the io's. Since: 0.1. */
 RDY_API int rdy_tcp_set_nodelay(struct rdy_io *io, int on);
 RDY_API int rdy_tcp_nodelay(struct rdy_io *io, int *ret);
 

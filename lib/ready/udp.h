@@ -26,7 +26,7 @@ RDY_API int rdy_udp_connect(struct rdy_io *io, const struct rdy_addr *addr);
 /*
  * Options, on or off (1 or 0), or a number: SO_BROADCAST, IP_MULTICAST_LOOP, IP_MULTICAST_TTL (0 to 255),
  * IPV6_MULTICAST_LOOP, IPV6_V6ONLY.
- * Errors: -EINVAL NULL, another value · -ENOTSOCK · -ENOPROTOOPT no socket of that family.
+ * Errors: -EINVAL NULL, another value · -ENOTSOCK · -ENOPROTOOPT no socket of that family, no UDP.
  * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_udp_set_broadcast(struct rdy_io *io, int on);
@@ -43,7 +43,7 @@ RDY_API int rdy_udp_only_v6(struct rdy_io *io, int *ret);
  * Join or leave a multicast group. group: its address, the port does not matter; v4: at the interface that has
  * the address iface (NULL = the system's choice); v6: at that of the number iface (0 = the same).
  * Errors: -EINVAL NULL, no address of that family, no multicast address · -ENODEV no such interface, or no
- *   route · -EADDRINUSE joined already · -EADDRNOTAVAIL (leave) not joined · -ENOTSOCK · -ENOPROTOOPT · -ENOBUFS.
+ *   route · -EADDRINUSE joined already · -EADDRNOTAVAIL (leave) not joined · -ENOTSOCK · -ENOPROTOOPT as above · -ENOBUFS.
  * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_udp_join_v4(

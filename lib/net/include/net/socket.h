@@ -28,7 +28,13 @@ int rdy__socket_listen(int sock, uint32_t backlog);
 /* Errors: as rdy_tcp_accept(). */
 int rdy__socket_accept(struct rdy_io *listener, struct rdy_addr *peer, struct rdy_io **ret);
 
-/* An option that is an int. Errors: -EINVAL io is NULL, the value out of range · as setsockopt(2). */
+/*
+ * errno of an option that failed, negative. For one of another kind of socket the kernel says ENOPROTOOPT,
+ * EOPNOTSUPP or EPROTO, one to set it and another to get it; here it is -ENOPROTOOPT.
+ */
+int rdy__socket_option_error(void);
+
+/* An option that is an int. Errors: -EINVAL io is NULL, the value out of range · as setsockopt(2), as above. */
 int rdy__socket_set(
 	struct rdy_io *io, int level, int option, int64_t value, int64_t min, int64_t max);
 int rdy__socket_get(struct rdy_io *io, int level, int option, int *ret);
