@@ -2,7 +2,9 @@
 /* What every io has: taking over, giving back, reading and writing without SIGPIPE. */
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "net.h"
@@ -187,42 +189,226 @@ START_TEST(no_sigpipe_half_way)
 }
 END_TEST
 
-START_TEST(pipes)
-{
-	struct rdy_io *s = NULL, *r = NULL;
-	struct rlimit before;
-	char c;
+/* A call that really sleeps, because its io was made blocking, and is interrupted where it does. */
 
-	for_each_variant(b)
-	{
-		ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
-		expect_flags(s);
-		expect_flags(r);
-		watch(&b, s, 1, RDY_WRITABLE, RDY_EDGE);
-		watch(&b, r, 2, RDY_READABLE, RDY_EDGE);
-		wait_for(&b, 1, RDY_WRITABLE);
-		ck_assert_int_eq((int)rdy_io_write(s, "x", 1), 1);
-		wait_for(&b, 2, RDY_READABLE);
-		ck_assert_int_eq((int)rdy_io_read(r, &c, 1), 1);
-		ck_assert_int_eq((int)rdy_io_read(r, &c, 1), -EAGAIN);
-		s = rdy_io_free(s);
-		wait_for(&b, 2, RDY_READ_CLOSED);
-		ck_assert_int_eq((int)rdy_io_read(r, &c, 1), 0);
-		r = rdy_io_free(r);
-		ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
-		watch(&b, s, 1, RDY_WRITABLE, RDY_EDGE);
-		r = rdy_io_free(r);
-		wait_for(&b, 1, RDY_WRITE_CLOSED);
-		s = rdy_io_free(s);
+static atomic_int n_signals;
+static atomic_int released;
+
+static void count(int signal)
+{
+	n_signals++;
+}
+
+/* Is that thread asleep? */
+static int sleeps(pid_t tid)
+{
+	char path[64], text[512], *end;
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	f = fopen(path, "re");
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = 0;
+	end = strrchr(text, ')');
+	ck_assert_ptr_nonnull(end);
+	return end[2] == 'S';
+}
+
+struct sleeper {
+	pthread_t thread;
+	pid_t tid;
+	void (*release)(struct rdy_io *peer);
+	struct rdy_io *peer;
+};
+
+/* Signals a sleeper three times, each time when it sleeps, and ends its sleep. */
+static void *interrupt(void *arg)
+{
+	struct sleeper *s = arg;
+
+	for (int i = 0; i < 3; i++) {
+		while (!sleeps(s->tid))
+			sched_yield();
+		pthread_kill(s->thread, SIGUSR1);
+		while (n_signals <= i)
+			sched_yield();
 	}
-	ck_assert_int_eq(rdy_pipe_new(NULL, &r), -EINVAL);
-	ck_assert_int_eq(rdy_pipe_new(&s, NULL), -EINVAL);
-	before = no_more_descriptors();
-	ck_assert_int_eq(rdy_pipe_new(&s, &r), -EMFILE);
-	descriptors_again(before);
-	ck_assert(!s && !r);
+	while (!sleeps(s->tid))
+		sched_yield();
+	released = 1;
+	s->release(s->peer);
+	return NULL;
+}
+
+static struct rdy_addr listening;
+static char buf[1 << 16];
+
+static ptrdiff_t do_read(struct rdy_io *io)
+{
+	return rdy_io_read(io, buf, 1);
+}
+
+static ptrdiff_t do_readv(struct rdy_io *io)
+{
+	return rdy_io_readv(io, &(struct iovec){buf, 1}, 1);
+}
+
+static ptrdiff_t do_write(struct rdy_io *io)
+{
+	return rdy_io_write(io, buf, 1);
+}
+
+static ptrdiff_t do_writev(struct rdy_io *io)
+{
+	return rdy_io_writev(io, &(struct iovec){buf, 1}, 1);
+}
+
+static ptrdiff_t do_recv(struct rdy_io *io)
+{
+	return rdy_socket_recv(io, buf, 1);
+}
+
+static ptrdiff_t do_peek_from(struct rdy_io *io)
+{
+	struct rdy_addr from;
+
+	return rdy_socket_peek_from(io, buf, 1, &from);
+}
+
+static ptrdiff_t do_send(struct rdy_io *io)
+{
+	return rdy_socket_send(io, buf, 1);
+}
+
+static ptrdiff_t do_accept(struct rdy_io *io)
+{
+	struct rdy_io *got;
+	int r = rdy_unix_accept(io, NULL, &got);
+
+	if (r == 0)
+		rdy_io_free(got);
+	return r == 0 ? 1 : r;
+}
+
+static void a_pipe_to_read(struct rdy_io *ret[2])
+{
+	ck_assert_int_eq(rdy_pipe_new(&ret[1], &ret[0]), 0);
+}
+
+static void until_full(struct rdy_io *io)
+{
+	while (rdy_io_write(io, buf, sizeof(buf)) > 0)
+		;
+	/* The last bytes, too. */
+	while (rdy_io_write(io, buf, 1) > 0)
+		;
+}
+
+static void a_full_pipe(struct rdy_io *ret[2])
+{
+	ck_assert_int_eq(rdy_pipe_new(&ret[0], &ret[1]), 0);
+	until_full(ret[0]);
+}
+
+/* For a kernel without RWF_NOSIGNAL. */
+static void a_full_pipe_of_old(struct rdy_io *ret[2])
+{
+	a_full_pipe(ret);
+	ret[0]->no_nosignal = true;
+}
+
+static void a_pair(struct rdy_io *ret[2])
+{
+	ck_assert_int_eq(rdy_unix_pair(&ret[0], &ret[1]), 0);
+}
+
+static void a_full_pair(struct rdy_io *ret[2])
+{
+	a_pair(ret);
+	until_full(ret[0]);
+}
+
+static void a_listener(struct rdy_io *ret[2])
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "unix:@readyd-test-io-%d", (int)getpid());
+	listening = addr_of(name);
+	ck_assert_int_eq(rdy_unix_listen(&listening, 0, &ret[0]), 0);
+}
+
+static void give(struct rdy_io *peer)
+{
+	ck_assert_int_eq((int)rdy_io_write(peer, "x", 1), 1);
+}
+
+static void empty(struct rdy_io *peer)
+{
+	static char other[1 << 16];
+
+	while (rdy_io_read(peer, other, sizeof(other)) > 0)
+		;
+}
+
+static void join(struct rdy_io *peer)
+{
+	struct rdy_io *client;
+
+	ck_assert_int_eq(rdy_unix_connect(&listening, &client), 0);
+	rdy_io_free(client);
+}
+
+static const struct row {
+	const char *name;
+	void (*make)(struct rdy_io *ret[2]);
+	ptrdiff_t (*call)(struct rdy_io *io);
+	void (*release)(struct rdy_io *peer);
+} rows[] = {
+	{"read", a_pipe_to_read, do_read, give},
+	{"readv", a_pipe_to_read, do_readv, give},
+	{"write to a pipe", a_full_pipe, do_write, empty},
+	{"writev to a pipe", a_full_pipe, do_writev, empty},
+	{"write to a pipe of old", a_full_pipe_of_old, do_write, empty},
+	{"write to a socket", a_full_pair, do_write, empty},
+	{"recv", a_pair, do_recv, give},
+	{"peek_from", a_pair, do_peek_from, give},
+	{"send", a_full_pair, do_send, empty},
+	{"accept", a_listener, do_accept, join},
+};
+
+START_TEST(interrupted_calls_are_repeated)
+{
+	/* No SA_RESTART: the kernel says EINTR. */
+	const struct sigaction sa = {.sa_handler = count};
+
+	ck_assert_int_eq(sigaction(SIGUSR1, &sa, NULL), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rdy_io *io[2] = {NULL, NULL};
+		struct sleeper me = {.thread = pthread_self(), .tid = gettid()};
+		pthread_t other;
+		ptrdiff_t r;
+
+		fprintf(stderr, "# %s\n", rows[i].name);
+		n_signals = released = 0;
+		rows[i].make(io);
+		ck_assert_int_eq(rdy_io_set_blocking(io[0], 1), 0);
+		me.release = rows[i].release;
+		me.peer = io[1];
+		ck_assert_int_eq(pthread_create(&other, NULL, interrupt, &me), 0);
+		r = rows[i].call(io[0]);
+		/* Not before it was let go. */
+		ck_assert_msg(
+			r == 1 && released, "returned %d after %d signals", (int)r, (int)n_signals);
+		ck_assert_int_eq(pthread_join(other, NULL), 0);
+		ck_assert_int_eq(n_signals, 3);
+		for (int k = 0; k < 2; k++)
+			rdy_io_free(io[k]);
+	}
 }
 END_TEST
 
 UNIT_MAIN("net/io", takes_over_and_gives_back, freed_while_registered, reads_and_writes, no_sigpipe,
-	no_sigpipe_half_way, pipes)
+	no_sigpipe_half_way, interrupted_calls_are_repeated)
