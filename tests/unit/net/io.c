@@ -389,12 +389,14 @@ START_TEST(interrupted_calls_are_repeated)
 		struct rdy_io *io[2] = {NULL, NULL};
 		struct sleeper me = {.thread = pthread_self(), .tid = gettid()};
 		pthread_t other;
+		bool no_nosignal;
 		ptrdiff_t r;
 
 		fprintf(stderr, "# %s\n", rows[i].name);
 		n_signals = released = 0;
 		rows[i].make(io);
 		ck_assert_int_eq(rdy_io_set_blocking(io[0], 1), 0);
+		no_nosignal = io[0]->no_nosignal;
 		me.release = rows[i].release;
 		me.peer = io[1];
 		ck_assert_int_eq(pthread_create(&other, NULL, interrupt, &me), 0);
@@ -404,6 +406,8 @@ START_TEST(interrupted_calls_are_repeated)
 			r == 1 && released, "returned %d after %d signals", (int)r, (int)n_signals);
 		ck_assert_int_eq(pthread_join(other, NULL), 0);
 		ck_assert_int_eq(n_signals, 3);
+		/* An interruption says nothing about the kernel. */
+		ck_assert_int_eq(io[0]->no_nosignal, no_nosignal);
 		for (int k = 0; k < 2; k++)
 			rdy_io_free(io[k]);
 	}
