@@ -19,7 +19,7 @@ extern "C" {
 RDY_API int rdy_tcp_listen(const struct rdy_addr *addr, uint32_t backlog, struct rdy_io **ret);
 
 /*
- * Accept a connection. *peer, if not NULL, is where it comes from; of no kind if that is no address of ours.
+ * Accept a connection. *peer, if not NULL, is where it comes from; of no kind if it is none of RDY_ADDR_...
  * Errors: -EINVAL NULL · -EAGAIN none now · -ECONNABORTED it is gone again: try the next · -EMFILE, -ENFILE: it
  *   stays in the queue, and mode EDGE will not tell again · -ENOBUFS, -ENOMEM · others as accept(2).
  * Thread: the listener's. Since: 0.1.

@@ -27,8 +27,8 @@ RDY_API int rdy_unix_accept(struct rdy_io *listener, struct rdy_addr *peer, stru
 /*
  * Connect a stream. It is connected when this returns.
  * Errors: -EINVAL NULL, no unix address with a name · -EAGAIN the listener's queue is full: there is no event
- *   for it, try later · -ECONNREFUSED nobody listens · -ENOENT · -EACCES · -EPROTOTYPE no stream listens there ·
- *   -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM. Thread: any. Since: 0.1.
+ *   for it, try later · -ECONNREFUSED nobody listens · -ENOENT, -ENOTDIR · -EACCES · -EPROTOTYPE no stream
+ *   listens there · -EMFILE, -ENFILE, -ENOBUFS, -ENOMEM. Thread: any. Since: 0.1.
  */
 RDY_API int rdy_unix_connect(const struct rdy_addr *addr, struct rdy_io **ret);
 
@@ -46,8 +46,8 @@ RDY_API int rdy_unix_datagram_pair(struct rdy_io **ret_a, struct rdy_io **ret_b)
 
 /*
  * Connect a datagram socket: what it sends goes there, what comes from elsewhere is refused. May be repeated.
- * Errors: -EINVAL NULL, no unix address with a name · -ENOTSOCK · -ECONNREFUSED, -ENOENT nobody there · -EACCES ·
- *   -EPROTOTYPE no datagram socket there · -EPERM connected to another one. Thread: the io's. Since: 0.1.
+ * Errors: -EINVAL NULL, no unix address with a name · -ENOTSOCK · -ECONNREFUSED, -ENOENT, -ENOTDIR nobody
+ *   there · -EACCES · -EPROTOTYPE no datagram socket there · -EPERM connected to another one. Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_unix_datagram_connect(struct rdy_io *io, const struct rdy_addr *addr);
 

@@ -68,6 +68,16 @@ static inline void tcp_pair(const char *text, struct rdy_io *ret[3])
 	bench_close(&b);
 }
 
+/* Nobody in particular, who may not do everything; returns who it was, for seteuid(). */
+static inline uid_t be_nobody(void)
+{
+	uid_t before = geteuid();
+
+	if (before == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	return before;
+}
+
 /* No descriptor may be opened any more; returns what to give back. */
 static inline struct rlimit no_more_descriptors(void)
 {

@@ -192,4 +192,34 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("net/tcp", a_connection, nobody_listens, accepting, options, wrong_arguments)
+START_TEST(addresses_that_cannot_be_had)
+{
+	struct rdy_addr foreign = addr_of("192.0.2.1:0"), low = addr_of("127.0.0.1:1");
+	struct rdy_io *io = NULL, *s, *r, *udp;
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	int lowest = 1024;
+	uid_t before;
+
+	ck_assert_int_eq(rdy_tcp_listen(&foreign, 0, &io), -EADDRNOTAVAIL);
+	ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
+	ck_assert_int_eq(rdy_tcp_accept(s, NULL, &io), -ENOTSOCK);
+	rdy_io_free(s);
+	rdy_io_free(r);
+	foreign = addr_of("127.0.0.1:0");
+	ck_assert_int_eq(rdy_udp_bind(&foreign, &udp), 0);
+	ck_assert_int_eq(rdy_tcp_accept(udp, NULL, &io), -EOPNOTSUPP);
+	rdy_io_free(udp);
+	if (f) {
+		ck_assert_int_eq(fscanf(f, "%d", &lowest), 1);
+		fclose(f);
+	}
+	before = be_nobody();
+	if (lowest > 1)
+		ck_assert_int_eq(rdy_tcp_listen(&low, 0, &io), -EACCES);
+	ck_assert_int_eq(seteuid(before), 0);
+	ck_assert_ptr_null(io);
+}
+END_TEST
+
+UNIT_MAIN("net/tcp", a_connection, nobody_listens, accepting, options, wrong_arguments,
+	addresses_that_cannot_be_had)

@@ -148,6 +148,36 @@ START_TEST(groups)
 }
 END_TEST
 
+START_TEST(addresses_that_cannot_be_had)
+{
+	struct rdy_addr foreign = addr_of("192.0.2.1:0"), all = addr_of("127.255.255.255:9"),
+			group = addr_of("224.0.0.123:0"), v6 = addr_of("[ff02::123]:0"), at;
+	struct rdy_io *io = NULL, *six = bound("[::1]:0", &at), *s, *r;
+
+	ck_assert_int_eq(rdy_udp_bind(&foreign, &io), -EADDRNOTAVAIL);
+	ck_assert_ptr_null(io);
+	io = bound("127.0.0.1:0", &at);
+	/* A broadcast address. */
+	ck_assert_int_eq(rdy_udp_connect(io, &all), -EACCES);
+	ck_assert_int_eq((int)rdy_socket_send_to(io, "x", 1, &all), -EACCES);
+	ck_assert_int_eq(rdy_udp_set_broadcast(io, 1), 0);
+	ck_assert_int_eq(rdy_udp_connect(io, &all), 0);
+	/* The other family's. */
+	ck_assert_int_eq(rdy_udp_connect(six, &all), -EAFNOSUPPORT);
+	/* No interface, no group. */
+	ck_assert_int_eq(rdy_udp_join_v4(io, &group, &foreign), -ENODEV);
+	ck_assert_int_eq(rdy_udp_join_v4(io, &foreign, NULL), -EINVAL);
+	ck_assert_int_eq(rdy_udp_join_v6(six, &v6, INT32_MAX), -ENODEV);
+	ck_assert_int_eq(rdy_udp_join_v6(six, &at, 1), -EINVAL);
+	ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
+	ck_assert_int_eq(rdy_udp_connect(s, &at), -ENOTSOCK);
+	rdy_io_free(s);
+	rdy_io_free(r);
+	rdy_io_free(io);
+	rdy_io_free(six);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
 	struct rdy_addr at = addr_of("127.0.0.1:0"), path = addr_of("unix:@x"), none = {0};
@@ -178,4 +208,4 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("net/udp", datagrams, options, groups, wrong_arguments)
+UNIT_MAIN("net/udp", datagrams, options, groups, addresses_that_cannot_be_had, wrong_arguments)

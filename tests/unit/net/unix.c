@@ -168,4 +168,83 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("net/unix", listen_and_connect, a_full_queue, datagrams, wrong_arguments)
+START_TEST(addresses_that_cannot_be_had)
+{
+	struct rdy_addr under = addr_of("unix:/dev/null/x"), file = addr_of("unix:/dev/null"),
+			theirs = addr_of("unix:/usr/readyd-test"), at = an_addr(true, "here"),
+			there = an_addr(true, "there");
+	struct rdy_io *io = NULL, *a, *z, *d, *s, *r;
+	uid_t before;
+
+	ck_assert_int_eq(rdy_unix_listen(&under, 0, &io), -ENOTDIR);
+	ck_assert_int_eq(rdy_unix_datagram_bind(&under, &io), -ENOTDIR);
+	ck_assert_int_eq(rdy_unix_connect(&under, &io), -ENOTDIR);
+	ck_assert_int_eq(rdy_unix_listen(&file, 0, &io), -EADDRINUSE);
+	ck_assert_int_eq(rdy_unix_datagram_bind(&file, &io), -EADDRINUSE);
+	ck_assert_int_eq(rdy_unix_connect(&file, &io), -ECONNREFUSED);
+	/* Connected to somebody: others cannot connect to it, nor send. */
+	ck_assert_int_eq(rdy_unix_datagram_bind(&at, &a), 0);
+	ck_assert_int_eq(rdy_unix_datagram_bind(&there, &z), 0);
+	ck_assert_int_eq(rdy_unix_datagram_bind(&at, &io), -EADDRINUSE);
+	ck_assert_int_eq(rdy_unix_datagram_unbound(&d), 0);
+	ck_assert_int_eq(rdy_unix_datagram_connect(a, &there), 0);
+	ck_assert_int_eq(rdy_unix_datagram_connect(d, &at), -EPERM);
+	ck_assert_int_eq((int)rdy_socket_send_to(d, "x", 1, &at), -EPERM);
+	ck_assert_int_eq(rdy_unix_datagram_connect(d, &file), -ECONNREFUSED);
+	ck_assert_int_eq(rdy_unix_datagram_connect(d, &under), -ENOTDIR);
+	/* It may be repeated. */
+	ck_assert_int_eq(rdy_unix_datagram_connect(d, &there), 0);
+	ck_assert_int_eq((int)rdy_socket_send(d, "x", 1), 1);
+	ck_assert_int_eq(rdy_pipe_new(&s, &r), 0);
+	ck_assert_int_eq(rdy_unix_datagram_connect(s, &there), -ENOTSOCK);
+	ck_assert_int_eq(rdy_unix_accept(s, NULL, &io), -ENOTSOCK);
+	rdy_io_free(s);
+	rdy_io_free(r);
+	rdy_io_free(a);
+	rdy_io_free(z);
+	rdy_io_free(d);
+	before = be_nobody();
+	ck_assert_int_eq(rdy_unix_listen(&theirs, 0, &io), -EACCES);
+	ck_assert_int_eq(rdy_unix_datagram_bind(&theirs, &io), -EACCES);
+	ck_assert_int_eq(seteuid(before), 0);
+	ck_assert_ptr_null(io);
+}
+END_TEST
+
+/* The longest path and name there are: 108 and 107 bytes. */
+START_TEST(the_longest_names)
+{
+	for (int abstract = 0; abstract < 2; abstract++) {
+		char text[128] = "unix:";
+		struct rdy_addr at, got;
+		struct rdy_io *l, *c, *s;
+		int n = snprintf(
+			text + 5, 64, "%sreadyd-test-%d-", abstract ? "@" : "/tmp/", (int)getpid());
+
+		memset(text + 5 + n, 'n', (size_t)(108 - n));
+		text[5 + 108] = 0;
+		at = addr_of(text);
+		ck_assert_int_eq(rdy_unix_listen(&at, 0, &l), 0);
+		ck_assert_int_eq(rdy_socket_local_addr(l, &got), 0);
+		ck_assert_int_eq(rdy_addr_equal(&at, &got), 1);
+		ck_assert_int_eq(rdy_unix_connect(&at, &c), 0);
+		ck_assert_int_eq(rdy_unix_accept(l, &got, &s), 0);
+		ck_assert_int_eq(rdy_socket_peer_addr(c, &got), 0);
+		ck_assert_int_eq(rdy_addr_equal(&at, &got), 1);
+		rdy_io_free(s);
+		rdy_io_free(c);
+		rdy_io_free(l);
+		remove_path(&at);
+		/* As the address of who sends. */
+		ck_assert_int_eq(rdy_unix_datagram_bind(&at, &l), 0);
+		ck_assert_int_eq((int)rdy_socket_send_to(l, "x", 1, &at), 1);
+		ck_assert_int_eq((int)rdy_socket_recv_from(l, text, 1, &got), 1);
+		ck_assert_int_eq(rdy_addr_equal(&at, &got), 1);
+		rdy_io_free(l);
+		remove_path(&at);
+	}
+}
+END_TEST
+
+UNIT_MAIN("net/unix", listen_and_connect, a_full_queue, datagrams, wrong_arguments,
+	addresses_that_cannot_be_had, the_longest_names)
