@@ -43,8 +43,8 @@ RDY_API int rdy_udp_only_v6(struct rdy_io *io, int *ret);
  * Join or leave a multicast group. group: its address, the port does not matter; v4: at the interface that has
  * the address iface (NULL = the system's choice); v6: at that of the number iface (0 = the same).
  * Errors: -EINVAL NULL, no address of that family, no multicast address · -ENODEV no such interface, or no
- *   route · -EADDRINUSE joined already · -EADDRNOTAVAIL (leave) not joined · -ENOTSOCK · -ENOPROTOOPT as above · -ENOBUFS.
- * Thread: the io's. Since: 0.1.
+ *   route · -EADDRINUSE joined already · -EADDRNOTAVAIL (leave) not joined · -ENOTSOCK · -ENOPROTOOPT as above ·
+ *   -ENOBUFS. Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_udp_join_v4(
 	struct rdy_io *io, const struct rdy_addr *group, const struct rdy_addr *iface);

@@ -47,7 +47,8 @@ RDY_API int rdy_unix_datagram_pair(struct rdy_io **ret_a, struct rdy_io **ret_b)
 /*
  * Connect a datagram socket: what it sends goes there, what comes from elsewhere is refused. May be repeated.
  * Errors: -EINVAL NULL, no unix address with a name · -ENOTSOCK · -ECONNREFUSED, -ENOENT, -ENOTDIR nobody
- *   there · -EACCES · -EPROTOTYPE no datagram socket there · -EPERM connected to another one. Thread: the io's. Since: 0.1.
+ *   there · -EACCES · -EPROTOTYPE no datagram socket there · -EPERM connected to another one.
+ * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_unix_datagram_connect(struct rdy_io *io, const struct rdy_addr *addr);
 

@@ -161,10 +161,7 @@ static void name_one(void)
 	listening = addr_of(name);
 }
 
-/*
- * Without a peer the kernel would not know whose queue is full, and say writable: the sender is connected to whom
- * it sends to.
- */
+/* Connected to whom it sends to: else the kernel does not know whose queue is full, and says writable. */
 static void make_datagram_to(struct rdy_io *ret[3])
 {
 	name_one();

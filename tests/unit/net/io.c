@@ -155,7 +155,7 @@ START_TEST(no_sigpipe)
 }
 END_TEST
 
-/* A pipe that blocks, and whose reader leaves in the middle: a part was written, and that is no SIGPIPE either. */
+/* A pipe that blocks, whose reader leaves in the middle: a part was written, and no SIGPIPE comes either. */
 START_TEST(no_sigpipe_half_way)
 {
 	static char much[1 << 20];

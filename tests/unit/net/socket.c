@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all sockets have: addresses, ends, receiving and sending with and without an address; who is no such socket. */
+/* What all sockets have: addresses, ends, receiving and sending; options of another kind of socket. */
 #include <linux/netlink.h>
 #include <linux/vm_sockets.h>
 
