@@ -53,7 +53,7 @@ static void *say_elsewhere(void *p)
 	return NULL;
 }
 
-START_TEST(unix_datagram_send_and_sync)
+START_TEST(is_send_and_sync)
 {
 	for_each_variant(b)
 	{
@@ -285,7 +285,7 @@ START_TEST(unix_datagram_deregister)
 }
 END_TEST
 
-UNIT_MAIN("conformance/unix_datagram", unix_datagram_send_and_sync, unix_datagram_smoke_unconnected,
+UNIT_MAIN("conformance/unix_datagram", is_send_and_sync, unix_datagram_smoke_unconnected,
 	unix_datagram_smoke_connected, unix_datagram_smoke_unconnected_from_std,
 	unix_datagram_smoke_connected_from_std, unix_datagram_connect, unix_datagram_pair,
 	unix_datagram_shutdown, unix_datagram_register, unix_datagram_reregister,

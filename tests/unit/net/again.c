@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Mode EDGE on every selector: whatever call ended in -EAGAIN, what comes next is an event. */
+#include <poll.h>
 #include <sys/uio.h>
 
 #include "net.h"
@@ -207,7 +208,12 @@ static void join_tcp(struct rdy_io *peer)
 {
 	struct rdy_io *client;
 
+	struct pollfd p = {.events = POLLOUT};
+
 	ck_assert_int_eq(rdy_tcp_connect(&listening, &client), 0);
+	/* Closed before it is connected, it never arrives. */
+	p.fd = rdy_io_fd(client);
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
 	rdy_io_free(client);
 }
 

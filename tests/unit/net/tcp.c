@@ -107,6 +107,25 @@ START_TEST(accepting)
 }
 END_TEST
 
+/* The end that closed first leaves its port in TIME_WAIT; a server that starts again is not refused for it. */
+START_TEST(a_restart)
+{
+	for (int i = 0; i < 2; i++) {
+		struct rdy_io *io[3], *again;
+		struct rdy_addr at;
+
+		tcp_pair(loopbacks[i], io);
+		ck_assert_int_eq(rdy_socket_local_addr(io[0], &at), 0);
+		/* Listener, its connection, and only then the client. */
+		rdy_io_free(io[0]);
+		rdy_io_free(io[2]);
+		rdy_io_free(io[1]);
+		ck_assert_int_eq(rdy_tcp_listen(&at, 0, &again), 0);
+		rdy_io_free(again);
+	}
+}
+END_TEST
+
 START_TEST(options)
 {
 	for (int i = 0; i < 2; i++) {
@@ -221,5 +240,5 @@ START_TEST(addresses_that_cannot_be_had)
 }
 END_TEST
 
-UNIT_MAIN("net/tcp", a_connection, nobody_listens, accepting, options, wrong_arguments,
+UNIT_MAIN("net/tcp", a_connection, nobody_listens, accepting, a_restart, options, wrong_arguments,
 	addresses_that_cannot_be_had)
