@@ -42,12 +42,11 @@ static void must_be_untouched(const struct rdy_addr *addr)
 /* Exactly that long, so that a sanitizer sees a byte too far. */
 static void *copy(const uint8_t *data, size_t size, size_t more)
 {
-	char *p = malloc(size + more ? size + more : 1);
+	char *p = calloc(1, size + more ? size + more : 1);
 
 	must(p != NULL);
 	if (size)
 		memcpy(p, data, size);
-	memset(p + size, 0, more);
 	return p;
 }
 
