@@ -64,7 +64,7 @@ static void echo(struct rdy_io *server, const char *text)
 static void smoke(struct bench *b, struct rdy_io *io[3])
 {
 	char one[6], two[16];
-	struct iovec out[2] = {{(void *)HELLO, 5}, {(void *)(HELLO + 5), HELLO_BYTES - 5}};
+	struct iovec out[2] = {{(void *)HELLO, 5}, {(void *)&HELLO[5], HELLO_BYTES - 5}};
 	struct iovec in[2] = {{one, sizeof(one)}, {two, sizeof(two)}};
 
 	expect_flags(io[CLIENT]);
