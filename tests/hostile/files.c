@@ -17,11 +17,41 @@
 
 #define QUARANTINE_MAX 16u
 
+/*
+ * A session, as soon as fewer than three of the user's agents are killed and not gone: each refused file has
+ * one killed, and how soon it is gone is for the scheduler, and for the file's server, to say.
+ */
+static int wait_served(const struct instance *in)
+{
+	uint8_t hello[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
+	int64_t start = now_ns();
+	struct wire_error_record e = {0};
+	struct raw_frame frame;
+	int sock, r;
+
+	for (;;) {
+		sock = raw_connect(in->sock);
+		raw_send(sock, hello, raw_put_hello(hello, RAW_FEATURES), NULL, 0);
+		r = raw_recv(sock, &frame, PATIENCE_MS);
+		if (r == -ECONNRESET)
+			r = raw_recv(sock, &frame, PATIENCE_MS);
+		need_int(r, ==, 1);
+		if (frame.f.header.type == WIRE_WELCOME)
+			return sock;
+		if (frame.f.header.type == WIRE_ERROR)
+			wire_get_error(&frame.f, &e);
+		need(e.error == WIRE_E_UID_WEDGED, "type %#x, %s", frame.f.header.type,
+			wire_error_name(e.error));
+		rdy__fd_close(sock);
+		need(look_again(start), "it is not served");
+	}
+}
+
 /* Refused; the session goes on. */
 static void refused(const struct instance *in, int fd)
 {
 	struct wire_result result;
-	int sock = raw_open(in->sock);
+	int sock = wait_served(in);
 
 	need(fd >= 0, "%s", strerror(errno));
 	result = raw_register(sock, fd, 1, WIRE_READABLE, WIRE_EDGE, 0);
@@ -77,7 +107,7 @@ END_TEST
 /* No session may have more of them than so many; also those that came with a frame that is none. */
 static void too_many(const struct instance *in, uint32_t n, void *arg)
 {
-	int fds[QUARANTINE_MAX + 1], sock = raw_open(in->sock);
+	int fds[QUARANTINE_MAX + 1], sock = wait_served(in);
 	uint8_t buf[WIRE_FRAME_MAX];
 	struct raw_frame frame;
 	uint32_t count = n % 2 ? QUARANTINE_MAX : QUARANTINE_MAX + 1;
@@ -173,29 +203,6 @@ static size_t wait_end(const struct instance *in, size_t stuck)
 	return stuck;
 }
 
-static void wait_served(const struct instance *in)
-{
-	uint8_t hello[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
-	int64_t start = now_ns();
-	struct raw_frame frame;
-	int sock, r;
-
-	for (;;) {
-		sock = raw_connect(in->sock);
-		raw_send(sock, hello, raw_put_hello(hello, RAW_FEATURES), NULL, 0);
-		r = raw_recv(sock, &frame, PATIENCE_MS);
-		if (r == -ECONNRESET)
-			r = raw_recv(sock, &frame, PATIENCE_MS);
-		need_int(r, ==, 1);
-		if (frame.f.header.type == WIRE_WELCOME)
-			break;
-		rdy__fd_close(sock);
-		need(look_again(start), "it is not served");
-	}
-	raw_ping(sock);
-	rdy__fd_close(sock);
-}
-
 /*
  * Its file system says nothing any more, and an agent that has the file cannot even end, unless it is killed
  * before it tries. Three such agents, and the user has to wait until somebody sets them free; nobody else
@@ -206,7 +213,7 @@ static void silent_file(const struct instance *in, uint32_t n, void *arg)
 	uint8_t buf[WIRE_HEADER_BYTES + WIRE_PING_BYTES];
 	struct fuse *f = arg;
 	size_t stuck;
-	int other;
+	int other, sock;
 
 	fuse_silence(f);
 	/* With a frame that does not take it: not closed either, or another session would notice. */
@@ -223,13 +230,14 @@ static void silent_file(const struct instance *in, uint32_t n, void *arg)
 	}
 	note("%zu agents cannot end", stuck);
 	for (int i = 0; i < 5 && stuck == WEDGED_MAX; i++) {
-		int sock = raw_connect(in->sock);
-
+		sock = raw_connect(in->sock);
 		raw_expect_fatal(sock, WIRE_E_UID_WEDGED, RAW_ANY);
 		rdy__fd_close(sock);
 	}
 	fuse_end(f);
-	wait_served(in);
+	sock = wait_served(in);
+	raw_ping(sock);
+	rdy__fd_close(sock);
 }
 
 START_TEST(silent_fuse_file)
