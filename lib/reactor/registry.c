@@ -29,14 +29,24 @@ int rdy__registry_new(struct rdy_poll *poll, struct rdy_registry **ret)
 
 static void lock(struct rdy_registry *registry)
 {
-	if (!registry->single)
-		pthread_mutex_lock(&registry->lock);
+	if (registry->single)
+		return;
+	pthread_mutex_lock(&registry->lock);
+	atomic_store(&registry->busy, true);
 }
 
 static void unlock(struct rdy_registry *registry)
 {
-	if (!registry->single)
-		pthread_mutex_unlock(&registry->lock);
+	if (registry->single)
+		return;
+	atomic_store_explicit(&registry->busy, false, memory_order_release);
+	pthread_mutex_unlock(&registry->lock);
+}
+
+void rdy__registry_settle(struct rdy_registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 /*

@@ -14,10 +14,12 @@
 
 void rdy__table_deinit(struct rdy__table *t)
 {
+	struct rdy__slot **chunks = atomic_load_explicit(&t->chunks, memory_order_relaxed);
+
 	for (size_t i = 0; i < t->n_chunks; i++)
-		free(t->chunks[i]);
-	if (t->chunks)
-		free(t->chunks - HEAD);
+		free(chunks[i]);
+	if (chunks)
+		free(chunks - HEAD);
 	for (void **old = t->old, **next; old; old = next) {
 		next = old[0];
 		free(old);
@@ -27,6 +29,7 @@ void rdy__table_deinit(struct rdy__table *t)
 
 static int grow(struct rdy__table *t, size_t need)
 {
+	struct rdy__slot **chunks = atomic_load_explicit(&t->chunks, memory_order_relaxed);
 	size_t n = t->n_chunks ? t->n_chunks : 4;
 	void **array;
 
@@ -35,14 +38,15 @@ static int grow(struct rdy__table *t, size_t need)
 	array = calloc(HEAD + n, sizeof(*array));
 	if (!array)
 		return -ENOMEM;
-	if (t->chunks) {
-		void **old = (void **)t->chunks - HEAD;
+	if (chunks) {
+		void **old = (void **)chunks - HEAD;
 
-		memcpy(array + HEAD, t->chunks, t->n_chunks * sizeof(*array));
+		memcpy(array + HEAD, chunks, t->n_chunks * sizeof(*array));
 		old[0] = t->old;
 		t->old = old;
 	}
-	t->chunks = (struct rdy__slot **)(array + HEAD);
+	atomic_store_explicit(
+		&t->chunks, (struct rdy__slot **)(array + HEAD), memory_order_release);
 	t->n_chunks = n;
 	return 0;
 }
@@ -50,7 +54,7 @@ static int grow(struct rdy__table *t, size_t need)
 int rdy__table_reserve(struct rdy__table *t, int fd, struct rdy__slot **ret)
 {
 	size_t chunk = (size_t)fd >> RDY__CHUNK_BITS;
-	struct rdy__slot *slots;
+	struct rdy__slot *slots, **chunks;
 
 	if (chunk >= t->n_chunks) {
 		int r = grow(t, chunk + 1);
@@ -58,23 +62,25 @@ int rdy__table_reserve(struct rdy__table *t, int fd, struct rdy__slot **ret)
 		if (r < 0)
 			return r;
 	}
-	if (!t->chunks[chunk]) {
+	chunks = atomic_load_explicit(&t->chunks, memory_order_relaxed);
+	if (!chunks[chunk]) {
 		slots = calloc(RDY__CHUNK_SLOTS, sizeof(*slots));
 		if (!slots)
 			return -ENOMEM;
 		for (size_t i = 0; i < RDY__CHUNK_SLOTS; i++)
 			atomic_init(&slots[i].generation, 1);
-		t->chunks[chunk] = slots;
+		chunks[chunk] = slots;
 	}
-	*ret = &t->chunks[chunk][(size_t)fd & (RDY__CHUNK_SLOTS - 1)];
+	*ret = &chunks[chunk][(size_t)fd & (RDY__CHUNK_SLOTS - 1)];
 	return 0;
 }
 
 struct rdy__slot *rdy__table_get(const struct rdy__table *t, int fd)
 {
+	struct rdy__slot **chunks = atomic_load_explicit(&t->chunks, memory_order_relaxed);
 	size_t chunk = (size_t)(unsigned int)fd >> RDY__CHUNK_BITS;
 
-	if (fd < 0 || chunk >= t->n_chunks || !t->chunks[chunk])
+	if (fd < 0 || chunk >= t->n_chunks || !chunks[chunk])
 		return NULL;
-	return &t->chunks[chunk][(size_t)fd & (RDY__CHUNK_SLOTS - 1)];
+	return &chunks[chunk][(size_t)fd & (RDY__CHUNK_SLOTS - 1)];
 }

@@ -86,6 +86,7 @@ size_t rdy__timers_fire(struct rdy_poll *poll, struct rdy_events *ev, size_t roo
 
 		rdy__heap_remove(h, &t->node);
 		rdy__list_append(&ev->timers, &t->fired);
+		ev->others |= RDY__OTHER_TIMERS;
 	}
 	return n;
 }

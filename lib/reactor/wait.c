@@ -4,6 +4,7 @@
  * Threads: the waiting one.
  */
 #include <errno.h>
+#include <limits.h>
 
 #include "base/clock.h"
 #include "reactor/core.h"
@@ -11,27 +12,37 @@
 /* How often a wait without timeout looks again when all it fetched was stale. */
 #define MAX_EMPTY_ROUNDS 8
 
+/* Of a round: no errno. */
+#define ONLY_STALE INT_MIN
+
 /*
  * Look at what the selector filled in. Only stale events in front are dropped here, so that a batch of nothing
  * else is seen; the others are, when they are taken.
+ *
+ * Invariant: TOKEN-2: an event that is fetched while its registration is still being made has the new token.
+ * Why: the selector knows the descriptor before the table has the token. Test:
+ * tests/faults/calls.c/fetched_while_registering
  */
 static void accept_batch(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
 {
-	/*
-	 * A tag may come from a call that is still in progress in another thread: under the lock it has
-	 * ended, and the slot has the tag's generation and token.
-	 */
-	if (!(poll->flags & RDY_POLL_SINGLE_THREAD)) {
-		pthread_mutex_lock(&poll->registry->lock);
-		ev->chunks = poll->table.chunks;
-		pthread_mutex_unlock(&poll->registry->lock);
-	} else {
-		ev->chunks = poll->table.chunks;
-	}
+	if (atomic_load_explicit(&poll->registry->busy, memory_order_acquire))
+		rdy__registry_settle(poll->registry);
+	ev->chunks = atomic_load_explicit(&poll->table.chunks, memory_order_acquire);
 	ev->pos = ev->selected;
 	ev->end = ev->selected + n;
-	while (ev->pos < ev->end && rdy__unlikely(rdy__stale(ev->chunks, ev->pos->tag)))
+	while (ev->pos != ev->end && rdy__stale(ev->chunks, ev->pos->tag))
 		ev->pos++;
+}
+
+/* The same where nobody registers and the first event is not stale; else false. */
+static inline bool accept_usual(struct rdy_poll *poll, struct rdy_events *ev, size_t n)
+{
+	if (rdy__unlikely(atomic_load_explicit(&poll->registry->busy, memory_order_acquire)))
+		return false;
+	ev->chunks = atomic_load_explicit(&poll->table.chunks, memory_order_acquire);
+	ev->pos = ev->selected;
+	ev->end = ev->selected + n;
+	return !rdy__stale(ev->chunks, ev->selected->tag);
 }
 
 static void drop_wake_event(struct rdy_poll *poll, struct rdy_events *ev)
@@ -87,13 +98,17 @@ static size_t before_wait(struct rdy_poll *poll, struct rdy_events *ev, int64_t 
 	return n;
 }
 
+static inline bool was_woken(const struct rdy_poll *poll)
+{
+	return atomic_load_explicit(&poll->hub->any, memory_order_acquire);
+}
+
 /* What a batch has beside descriptors. Returns the number of all its events. */
-__attribute__((noinline)) static size_t complete(
-	struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
+static size_t complete(struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
 {
 	size_t n_wakers = 0;
 
-	if (atomic_load_explicit(&poll->hub->any, memory_order_acquire) || poll->wakers_left)
+	if (was_woken(poll) || poll->wakers_left)
 		n_wakers = collect_wakers(poll, ev, n_fired);
 	if (poll->heap.n)
 		n_fired += rdy__timers_fire(poll, ev,
@@ -101,47 +116,37 @@ __attribute__((noinline)) static size_t complete(
 	return rdy__events_left(ev) + n_wakers + n_fired;
 }
 
-/* One round. Returns the number of events, or -errno of the selector if there is none. */
-static int wait_once(
-	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns, bool *ret_stale)
+/* Returns the number of events, 0, ONLY_STALE, or -errno of the selector if there is none. */
+static int finish(struct rdy_poll *poll, struct rdy_events *ev, int r, size_t n_fired)
 {
-	size_t n_fired = 0, n;
-	int r = 0;
+	size_t n = complete(poll, ev, n_fired);
 
-	/* The usual case: descriptors and nothing else. */
-	if (rdy__likely(!poll->heap.n && !poll->wakers_left)) {
-		r = poll->ops->wait(poll->selector, ev->selected, ev->capacity, timeout_ns);
-		accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
-		if (rdy__likely(ev->pos == ev->selected && r > 0 &&
-				!atomic_load_explicit(&poll->hub->any, memory_order_acquire)))
-			return r;
-	} else {
-		n_fired = before_wait(poll, ev, &timeout_ns);
-		if (n_fired < ev->capacity)
-			r = poll->ops->wait(
-				poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
-		accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
-	}
-	n = complete(poll, ev, n_fired);
-	*ret_stale = r > 0;
-	return n > 0 ? (int)n : r < 0 ? r : 0;
+	return n > 0 ? (int)n : r > 0 ? ONLY_STALE : r;
 }
 
-static int wait_until(struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns)
+/* One round, with all there may be. As finish(). */
+static int one_round(struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns)
 {
-	int64_t end_ns = timeout_ns > 0 ? rdy__deadline_ns(rdy__now_ns(), timeout_ns) : RDY__NEVER;
-	unsigned int rounds = 0;
+	size_t n_fired = before_wait(poll, ev, &timeout_ns);
+	int r = 0;
 
-	for (;;) {
-		bool stale;
-		int r = wait_once(poll, ev, timeout_ns, &stale);
+	if (n_fired < ev->capacity)
+		r = poll->ops->wait(
+			poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
+	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
+	return finish(poll, ev, r, n_fired);
+}
 
-		if (rdy__likely(r > 0))
-			return r;
-		if (r < 0 && (r != -EINTR || poll->flags & RDY_POLL_RETURN_EINTR))
+/* After a round that brought r: on until there is something, or end_ns. */
+static int go_on(
+	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns, int64_t end_ns, int r)
+{
+	for (unsigned int rounds = 0; r <= 0; r = one_round(poll, ev, timeout_ns)) {
+		if (r < 0 && r != ONLY_STALE &&
+			(r != -EINTR || poll->flags & RDY_POLL_RETURN_EINTR))
 			return r;
 		/* A timeout, a signal, a wake that was reported before, or nothing but stale events. */
-		if (timeout_ns == 0 && (!(stale || r < 0) || ++rounds == MAX_EMPTY_ROUNDS))
+		if (timeout_ns == 0 && (r == 0 || ++rounds == MAX_EMPTY_ROUNDS))
 			return 0;
 		if (end_ns != RDY__NEVER) {
 			timeout_ns = rdy__left_ns(rdy__now_ns(), end_ns);
@@ -149,6 +154,32 @@ static int wait_until(struct rdy_poll *poll, struct rdy_events *ev, int64_t time
 				return 0;
 		}
 	}
+	return r;
+}
+
+static inline int leave(struct rdy_poll *poll, int r)
+{
+	/* A plain write: in a poll of one thread nobody reads it. */
+	atomic_store_explicit(&poll->waiting, false, memory_order_release);
+	return r;
+}
+
+__attribute__((noinline)) static int wait_for_all(
+	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns)
+{
+	int64_t end_ns = timeout_ns > 0 ? rdy__deadline_ns(rdy__now_ns(), timeout_ns) : RDY__NEVER;
+	int r = one_round(poll, ev, timeout_ns);
+
+	return leave(poll, go_on(poll, ev, timeout_ns, end_ns, r));
+}
+
+/* The selector said r, and that was not the usual case. */
+__attribute__((noinline)) static int wait_on(
+	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns, int r)
+{
+	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
+	r = finish(poll, ev, r, 0);
+	return leave(poll, go_on(poll, ev, timeout_ns, RDY__NEVER, r));
 }
 
 int rdy_poll_wait(struct rdy_poll *poll, struct rdy_events *events, int64_t timeout_ns)
@@ -159,14 +190,15 @@ int rdy_poll_wait(struct rdy_poll *poll, struct rdy_events *events, int64_t time
 		return -EINVAL;
 	if (rdy__unlikely(!rdy__poll_alive(poll)))
 		return -ECHILD;
-	if (poll->flags & RDY_POLL_SINGLE_THREAD) {
-		rdy__events_bind(events, poll);
-		return wait_until(poll, events, timeout_ns);
-	}
-	if (atomic_exchange(&poll->waiting, true))
+	if (!(poll->flags & RDY_POLL_SINGLE_THREAD) && atomic_exchange(&poll->waiting, true))
 		return -EBUSY;
-	rdy__events_bind(events, poll);
-	r = wait_until(poll, events, timeout_ns);
-	atomic_store(&poll->waiting, false);
-	return r;
+	if (rdy__unlikely(events->poll != poll || events->others))
+		rdy__events_bind(events, poll);
+	/* The usual case, in few instructions: descriptors and nothing else. */
+	if (rdy__unlikely(timeout_ns > 0 || poll->heap.n || poll->wakers_left))
+		return wait_for_all(poll, events, timeout_ns);
+	r = poll->ops->wait(poll->selector, events->selected, events->capacity, timeout_ns);
+	if (rdy__unlikely(r <= 0 || !accept_usual(poll, events, (size_t)r) || was_woken(poll)))
+		return wait_on(poll, events, timeout_ns, r);
+	return leave(poll, r);
 }

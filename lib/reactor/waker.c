@@ -158,7 +158,7 @@ size_t rdy__hub_collect(struct rdy__hub *hub, struct rdy_events *ev, size_t room
 		if (atomic_exchange(&w->pending, false)) {
 			rdy__list_unlink(&w->fired);
 			rdy__list_append(&ev->wakers, &w->fired);
-			ev->maybe_wakers = true;
+			ev->others |= RDY__OTHER_WAKERS;
 			n++;
 		}
 	}

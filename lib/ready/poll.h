@@ -172,6 +172,14 @@ RDY_API struct rdy_events *rdy_events_free(struct rdy_events *events);
  */
 RDY_API int rdy_events_next(struct rdy_events *events, struct rdy_event *ret);
 
+/*
+ * Take up to n events of the batch at once: cheaper than one by one. What was taken is the caller's: if he ends a
+ * registration while he goes through them, those of its events that he holds already are his to skip.
+ * Returns how many there are in ret; fewer than n at the end. Errors: none.
+ * Thread: the waiting one. Since: 0.1.
+ */
+RDY_API size_t rdy_events_take(struct rdy_events *events, struct rdy_event *ret, size_t n);
+
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,12 @@
  * Which system calls the reactor makes, what it holds while it makes them, and what others may do in their midst:
  * the interleavings of two threads that matter, without threads and without chance.
  */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 
 #include "inject.h"
 #include "reactor.h"
@@ -350,6 +355,73 @@ START_TEST(changes_when_the_kernel_has_answered)
 }
 END_TEST
 
+/* Another thread waits, while this one registers. */
+struct waiting {
+	struct bench *b;
+	int64_t timeout_ns;
+	pthread_t thread;
+	atomic_int tid; /* 0: not begun */
+	atomic_bool done;
+};
+
+static void *waits(void *arg)
+{
+	struct waiting *w = arg;
+
+	atomic_store(&w->tid, (int)syscall(SYS_gettid));
+	ck_assert_int_eq(take(w->b, w->timeout_ns), 1);
+	atomic_store(&w->done, true);
+	return NULL;
+}
+
+/* It has come to a lock that is held. */
+static bool waits_for_a_lock(const struct waiting *w)
+{
+	char path[64], text[64] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", atomic_load(&w->tid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return strtol(text, NULL, 10) == SYS_futex;
+}
+
+/* The selector has the descriptor, and the event is fetched, before the registration is finished. */
+static void is_fetched_meanwhile(void *arg)
+{
+	struct waiting *w = arg;
+
+	ck_assert_int_eq(pthread_create(&w->thread, NULL, waits, w), 0);
+	while (!atomic_load(&w->done) && !(atomic_load(&w->tid) && waits_for_a_lock(w)))
+		sched_yield();
+}
+
+/* Invariant: TOKEN-2 */
+START_TEST(fetched_while_registering)
+{
+	for_each_shared_variant(b)
+	{
+		/* The poll selector takes it in under a lock of its own, without a call. */
+		for (int i = 0; i < 2 && is_epoll(&b); i++) {
+			struct waiting w = {.b = &b, .timeout_ns = i ? LONG_NS : -1};
+			int fd = an_eventfd(1);
+
+			inject_after("epoll_ctl(ADD)", is_fetched_meanwhile, &w);
+			ck_assert_int_eq(
+				rdy_poll_register(b.poll, fd, 42, RDY_READABLE, RDY_ONESHOT), 0);
+			ck_assert_int_eq(pthread_join(w.thread, NULL), 0);
+			ck_assert_int_eq(b.n, 1);
+			ck_assert_uint_eq(b.got[0].token, 42);
+			ck_assert_int_eq(rdy_poll_deregister(b.poll, fd), 0);
+			shut(&fd);
+		}
+	}
+}
+END_TEST
+
 START_TEST(the_array_grows_meanwhile)
 {
 	for_each_shared_variant(b)
@@ -385,4 +457,4 @@ END_TEST
 UNIT_MAIN("faults/calls", descriptors_are_closed_on_exec, a_wait_is_one_call, wakes_without_end,
 	a_full_pipe_wakes, flags_before_the_descriptor, changes_are_made_under_the_lock,
 	changes_before_the_kernel_waits, changes_when_the_kernel_has_answered,
-	the_array_grows_meanwhile)
+	fetched_while_registering, the_array_grows_meanwhile)

@@ -138,23 +138,32 @@ static int wait_ns(struct rdy__selector *s, struct epoll_event *events, int n, i
 	return r < 0 ? -errno : (int)r;
 }
 
+/* With a timeout: in ns where that can be had. */
+__attribute__((noinline)) static int wait_timeout(
+	struct rdy__selector *s, struct epoll_event *events, int n, int64_t timeout_ns)
+{
+	int r;
+
+	if (!s->no_pwait2) {
+		r = wait_ns(s, events, n, timeout_ns);
+		/* ENOSYS before 5.11; EPERM is what sandboxes of that time answer. */
+		if (r != -ENOSYS && r != -EPERM)
+			return r;
+		s->no_pwait2 = true;
+	}
+	r = epoll_wait(s->fd, events, n, rdy__ns_to_poll_ms(timeout_ns));
+	return r < 0 ? -errno : r;
+}
+
 static int epoll_wait_(
 	struct rdy__selector *s, struct rdy__selected *events, size_t n, int64_t timeout_ns)
 {
 	struct epoll_event *out = (struct epoll_event *)(void *)events;
 	int r;
 
-	if (timeout_ns > 0 && !s->no_pwait2) {
-		r = wait_ns(s, out, (int)n, timeout_ns);
-		/* ENOSYS before 5.11; EPERM is what sandboxes of that time answer. */
-		if (r != -ENOSYS && r != -EPERM)
-			return r;
-		s->no_pwait2 = true;
-	}
-	r = epoll_wait(s->fd, out, (int)n,
-		timeout_ns > 0	 ? rdy__ns_to_poll_ms(timeout_ns)
-		: timeout_ns < 0 ? -1
-				 : 0);
+	if (timeout_ns > 0)
+		return wait_timeout(s, out, (int)n, timeout_ns);
+	r = epoll_wait(s->fd, out, (int)n, timeout_ns < 0 ? -1 : 0);
 	return r < 0 ? -errno : r;
 }
 

@@ -41,8 +41,9 @@ struct rdy__hub {
 struct rdy_registry {
 	struct rdy__hub *hub; /* a reference: its guard */
 	atomic_uint n_refs;
-	bool single;	       /* SINGLE_THREAD: the lock is not used */
-	pthread_mutex_t lock;  /* poll, its table, changes of its selector */
+	bool single;	      /* SINGLE_THREAD: the lock is not used */
+	pthread_mutex_t lock; /* poll, its table, changes of its selector */
+	atomic_bool busy; /* somebody has the lock: the waiting thread need not take it to know */
 	struct rdy_poll *poll; /* NULL once it was freed */
 };
 
@@ -81,12 +82,15 @@ struct rdy_poll {
 	struct rdy__list batches; /* that were filled by this poll */
 };
 
+#define RDY__OTHER_WAKERS 0x1u
+#define RDY__OTHER_TIMERS 0x2u
+
 struct rdy_events {
 	/* What rdy_events_next() needs of a descriptor's event stands in one cache line. */
 	const struct rdy__selected *pos, *end;
 	struct rdy__slot *const *chunks; /* the table's, as it was: newer chunks are not needed */
 	const struct rdy__ready *ready_map;
-	bool maybe_wakers; /* wakers may have members */
+	uint32_t others; /* RDY__OTHER_*: which of the lists may have members */
 
 	struct rdy__selected *selected;
 	size_t capacity;
@@ -114,6 +118,9 @@ int rdy__registry_new(struct rdy_poll *poll, struct rdy_registry **ret);
 
 /* The poll is about to be freed: every call answers -EPIPE from here on. Drops its reference; NULL is allowed. */
 void rdy__registry_leave(struct rdy_registry *registry);
+
+/* The call that is in progress, if one is, has ended on return. */
+void rdy__registry_settle(struct rdy_registry *registry);
 
 int rdy__hub_new(const struct rdy__wake_ops *ops, struct rdy__hub **ret);
 void rdy__hub_unref(struct rdy__hub *hub);

@@ -31,7 +31,7 @@ struct rdy__slot {
 };
 
 struct rdy__table {
-	struct rdy__slot **chunks; /* n_chunks pointers, NULL where nobody registered yet */
+	struct rdy__slot **_Atomic chunks; /* n_chunks pointers, NULL where nobody registered yet */
 	size_t n_chunks;
 	void *old; /* chunk arrays that were outgrown; a batch may still read them. Chained by [0]. */
 };
