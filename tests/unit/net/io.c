@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/uio.h>
 
 #include "net.h"
@@ -191,30 +192,30 @@ END_TEST
 
 /* A call that really sleeps, because its io was made blocking, and is interrupted where it does. */
 
-static atomic_int n_signals;
 static atomic_int released;
 
-static void count(int signal)
+static void nothing(int signal)
 {
-	n_signals++;
 }
 
-/* Is that thread asleep? */
-static int sleeps(pid_t tid)
+/* Is that thread asleep, with no signal under way? Its handler may run late: a thread sanitizer puts it off. */
+static bool sleeps(pid_t tid)
 {
-	char path[64], text[512], *end;
+	char path[64], text[4096];
+	const char *state, *pending;
 	FILE *f;
 	size_t n;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tid);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)tid);
 	f = fopen(path, "re");
 	ck_assert_ptr_nonnull(f);
 	n = fread(text, 1, sizeof(text) - 1, f);
 	fclose(f);
 	text[n] = 0;
-	end = strrchr(text, ')');
-	ck_assert_ptr_nonnull(end);
-	return end[2] == 'S';
+	state = strstr(text, "\nState:\t");
+	pending = strstr(text, "\nSigPnd:\t");
+	ck_assert(state && pending);
+	return state[8] == 'S' && strtoull(pending + 9, NULL, 16) == 0;
 }
 
 struct sleeper {
@@ -233,8 +234,6 @@ static void *interrupt(void *arg)
 		while (!sleeps(s->tid))
 			sched_yield();
 		pthread_kill(s->thread, SIGUSR1);
-		while (n_signals <= i)
-			sched_yield();
 	}
 	while (!sleeps(s->tid))
 		sched_yield();
@@ -382,7 +381,7 @@ static const struct row {
 START_TEST(interrupted_calls_are_repeated)
 {
 	/* No SA_RESTART: the kernel says EINTR. */
-	const struct sigaction sa = {.sa_handler = count};
+	const struct sigaction sa = {.sa_handler = nothing};
 
 	ck_assert_int_eq(sigaction(SIGUSR1, &sa, NULL), 0);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -393,7 +392,7 @@ START_TEST(interrupted_calls_are_repeated)
 		ptrdiff_t r;
 
 		fprintf(stderr, "# %s\n", rows[i].name);
-		n_signals = released = 0;
+		released = 0;
 		rows[i].make(io);
 		ck_assert_int_eq(rdy_io_set_blocking(io[0], 1), 0);
 		no_nosignal = io[0]->no_nosignal;
@@ -402,10 +401,8 @@ START_TEST(interrupted_calls_are_repeated)
 		ck_assert_int_eq(pthread_create(&other, NULL, interrupt, &me), 0);
 		r = rows[i].call(io[0]);
 		/* Not before it was let go. */
-		ck_assert_msg(
-			r == 1 && released, "returned %d after %d signals", (int)r, (int)n_signals);
+		ck_assert_msg(r == 1 && released, "returned %d too early", (int)r);
 		ck_assert_int_eq(pthread_join(other, NULL), 0);
-		ck_assert_int_eq(n_signals, 3);
 		/* An interruption says nothing about the kernel. */
 		ck_assert_int_eq(io[0]->no_nosignal, no_nosignal);
 		for (int k = 0; k < 2; k++)
