@@ -26,7 +26,10 @@ int rdy_child_new(int pid, struct rdy_io **ret)
 		return -EINVAL;
 	/* Always close-on-exec (pidfd_open(2)). PIDFD_NONBLOCK is younger, and waitid is told WNOHANG anyway. */
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	return fd < 0 ? -errno : rdy__io_take(fd, RDY__IO_CHILD, 0, ret);
+	if (fd < 0)
+		/* Of a thread, or of a group whose leader is gone: EINVAL, in younger kernels ENOENT. */
+		return errno == EINVAL || errno == ENOENT ? -ESRCH : -errno;
+	return rdy__io_take(fd, RDY__IO_CHILD, 0, ret);
 }
 
 int rdy_child_status(struct rdy_io *io, struct rdy_child_status *ret)
@@ -36,8 +39,9 @@ int rdy_child_status(struct rdy_io *io, struct rdy_child_status *ret)
 
 	if (!io || io->kind != RDY__IO_CHILD || !ret)
 		return -EINVAL;
+	/* __WALL: also a child whose end raises another signal than SIGCHLD, or none, clone(2). */
 	do
-		r = waitid(P_PIDFD, (id_t)io->fd, &info, WEXITED | WNOHANG);
+		r = waitid(P_PIDFD, (id_t)io->fd, &info, WEXITED | WNOHANG | __WALL);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;

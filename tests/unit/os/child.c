@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Children: their end as readiness, and how it was. */
+#include <pthread.h>
 #include <signal.h>
+#include <sys/syscall.h>
 
 #include "os.h"
 
@@ -102,6 +104,74 @@ START_TEST(of_somebody_else)
 }
 END_TEST
 
+/* Of clone(2), its end raises no signal: a child all the same. */
+START_TEST(without_sigchld)
+{
+	for_each_variant(b)
+	{
+		struct rdy_child_status s;
+		struct rdy_io *io;
+		long pid = syscall(SYS_clone, 0, 0, 0, 0, 0);
+
+		if (pid == 0)
+			_exit(5);
+		ck_assert_int_gt(pid, 0);
+		ck_assert_int_eq(rdy_child_new((int)pid, &io), 0);
+		watch(&b, io, RDY_EDGE);
+		wait_readable(&b);
+		ck_assert_int_eq(rdy_child_status(io, &s), 0);
+		ck_assert(s.exited == 1 && s.status == 5);
+		ck_assert_int_eq(rdy_child_status(io, &s), -ECHILD);
+		rdy_io_free(io);
+	}
+}
+END_TEST
+
+static void *try_itself(void *ret)
+{
+	struct rdy_io *io;
+
+	*(int *)ret = rdy_child_new((int)syscall(SYS_gettid), &io);
+	return NULL;
+}
+
+/* Numbers that are in use, but not by a process. */
+START_TEST(no_process)
+{
+	struct rdy_io *io = NULL;
+	int r = 0, ready[2], hold[2];
+	pthread_t thread;
+	pid_t leader;
+	char c;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, try_itself, &r), 0);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(r, -ESRCH);
+
+	/* A group outlives its leader, until this end of hold is closed. */
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC) | pipe2(hold, O_CLOEXEC), 0);
+	leader = fork();
+	ck_assert_int_ge(leader, 0);
+	if (leader == 0) {
+		if (setpgid(0, 0) < 0 || fork() != 0)
+			_exit(0);
+		close(hold[1]);
+		if (write(ready[1], "x", 1) != 1)
+			_exit(1);
+		_exit((int)read(hold[0], &c, 1));
+	}
+	shut(&ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	ck_assert_int_eq(waitpid(leader, NULL, 0), leader);
+	ck_assert_int_eq(kill(-leader, 0), 0);
+	ck_assert_int_eq(rdy_child_new((int)leader, &io), -ESRCH);
+	ck_assert_ptr_null(io);
+	shut(&ready[0]);
+	shut(&hold[0]);
+	shut(&hold[1]);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
 	struct rdy_io *io = NULL, *other = another();
@@ -125,4 +195,4 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("os/child", ends, of_somebody_else, wrong_arguments)
+UNIT_MAIN("os/child", ends, of_somebody_else, without_sigchld, no_process, wrong_arguments)
