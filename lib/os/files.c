@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes of files as readiness: inotify(7). Threads: one at a time for one io. May not block. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -8,16 +9,17 @@
 #include "net/io.h"
 #include "ready/os.h"
 
-#define BUF_BYTES 4096
+/*
+ * The longest event: FUSE allows names of PATH_MAX - 1 bytes. Into less the kernel does not read
+ * it, but says EINVAL, each time.
+ */
+#define BUF_BYTES (sizeof(struct inotify_event) + PATH_MAX)
 
 /* What was read and not yet taken. */
 struct files {
 	size_t pos, end;
 	char buf[BUF_BYTES] __attribute__((aligned(__alignof__(struct inotify_event))));
 };
-
-_Static_assert(
-	BUF_BYTES >= sizeof(struct inotify_event) + 256, "the longest event fits, inotify(7)");
 
 static const struct {
 	uint32_t change, mask;

@@ -38,7 +38,8 @@ RDY_API int rdy_signals_next(struct rdy_io *io, struct rdy_signal *ret);
 
 /*
  * The end of a child of this process (or of any process, whose status then stays unknown).
- * Errors: -EINVAL NULL, pid below 1 · -ESRCH no such process · -ENOSYS before Linux 5.3 · -EMFILE, -ENFILE, -ENOMEM.
+ * Errors: -EINVAL NULL, pid below 1 · -ESRCH no such process (a thread is none) · -ENOSYS before
+ *   Linux 5.3 · -EMFILE, -ENFILE, -ENOMEM.
  * Thread: any. Since: 0.1.
  */
 RDY_API int rdy_child_new(int pid, struct rdy_io **ret);
@@ -95,7 +96,9 @@ struct rdy_file_change {
 };
 
 /*
- * Take the next change. Errors: -EINVAL NULL, or the io is none of files · -EAGAIN none.
+ * Take the next change. Several are read at once and kept in the io, of which no mode tells again:
+ * take all.
+ * Errors: -EINVAL NULL, or the io is none of files · -EAGAIN none.
  * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_files_next(struct rdy_io *io, struct rdy_file_change *ret);
