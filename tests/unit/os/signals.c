@@ -53,6 +53,45 @@ START_TEST(are_told)
 }
 END_TEST
 
+START_TEST(of_a_child)
+{
+	const int wanted[] = {SIGCHLD};
+	struct bench b = {.v = variants};
+	struct rdy_signal s;
+	struct rdy_io *io;
+	sigset_t set;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &set, NULL), 0);
+	bench_open(&b, 0);
+	ck_assert_int_eq(rdy_signals_new(wanted, 1, &io), 0);
+	watch(&b, io, RDY_EDGE);
+	for (int killed = 0; killed < 2; killed++) {
+		pid = fork();
+		ck_assert_int_ge(pid, 0);
+		if (pid == 0) {
+			if (killed)
+				kill(getpid(), SIGKILL);
+			_exit(7);
+		}
+		wait_readable(&b);
+		ck_assert_int_eq(rdy_signals_next(io, &s), 0);
+		ck_assert_int_eq(s.signal, SIGCHLD);
+		ck_assert_int_eq(s.code, killed ? CLD_KILLED : CLD_EXITED);
+		ck_assert_int_eq(s.status, killed ? SIGKILL : 7);
+		ck_assert(s.pid == (int)pid && s.uid == getuid() && s.value == 0);
+		ck_assert_int_eq(rdy_signals_next(io, &s), -EAGAIN);
+		/* Told, not reaped. */
+		ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	}
+	rdy_io_free(io);
+	bench_close(&b);
+	ck_assert_int_eq(pthread_sigmask(SIG_UNBLOCK, &set, NULL), 0);
+}
+END_TEST
+
 START_TEST(wrong_arguments)
 {
 	const int usr[] = {SIGUSR1}, bad[] = {SIGUSR1, 0}, far[] = {10000}, kills[] = {SIGKILL},
@@ -77,4 +116,4 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("os/signals", are_told, wrong_arguments)
+UNIT_MAIN("os/signals", are_told, of_a_child, wrong_arguments)
