@@ -39,7 +39,7 @@ RDY_API int rdy_signals_next(struct rdy_io *io, struct rdy_signal *ret);
 /*
  * The end of a child of this process (or of any process, whose status then stays unknown).
  * Errors: -EINVAL NULL, pid below 1 · -ESRCH no such process (a thread is none) · -ENOSYS before
- *   Linux 5.3 · -EMFILE, -ENFILE, -ENOMEM.
+ *   Linux 5.3 (the status needs 5.4) · -EMFILE, -ENFILE, -ENOMEM.
  * Thread: any. Since: 0.1.
  */
 RDY_API int rdy_child_new(int pid, struct rdy_io **ret);
