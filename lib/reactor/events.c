@@ -103,16 +103,17 @@ __attribute__((noinline, cold)) static int next_other(struct rdy_events *ev, str
 			*ret = (struct rdy_event){
 				rdy__list_entry(l, struct rdy_waker, fired)->token,
 				RDY_WAKE | RDY_READABLE, 0};
+		if (rdy__list_empty(&ev->wakers))
+			ev->others &= ~RDY__OTHER_WAKERS;
 		rdy__hub_unlock(ev->poll->hub, locked);
 		if (l)
 			return 1;
-		ev->others &= ~RDY__OTHER_WAKERS;
 	}
 	l = rdy__list_pop(&ev->timers);
-	if (!l) {
+	if (rdy__list_empty(&ev->timers))
 		ev->others &= ~RDY__OTHER_TIMERS;
+	if (!l)
 		return 0;
-	}
 	*ret = (struct rdy_event){rdy__list_entry(l, struct rdy_timer, fired)->token, RDY_TIMER, 0};
 	return 1;
 }
@@ -136,7 +137,9 @@ static inline bool translate(const struct rdy__selected *s, struct rdy__slot *co
 __attribute__((noinline)) static size_t take_rest(
 	struct rdy_events *ev, struct rdy_event *ret, size_t n_taken, size_t n)
 {
-	while (n_taken < n && rdy_events_next(ev, &ret[n_taken]))
+	while (n_taken < n && ev->pos != ev->end && rdy_events_next(ev, &ret[n_taken]))
+		n_taken++;
+	while (n_taken < n && ev->others && next_other(ev, &ret[n_taken]))
 		n_taken++;
 	return n_taken;
 }

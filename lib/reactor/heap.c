@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Binary heap of deadlines. See reactor/heap.h. Allocates in reserve only.
+ * Heap of deadlines. See reactor/heap.h. Allocates in reserve only.
  */
 #include "reactor/heap.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Half as deep as with two, and the four lie side by side: fewer instructions, fewer cache lines. */
+#define CHILDREN 4
 
 void rdy__heap_deinit(struct rdy__heap *h)
 {
@@ -35,28 +38,52 @@ void rdy__heap_unreserve(struct rdy__heap *h)
 	h->n_reserved--;
 }
 
-static void put(struct rdy__heap *h, size_t i, struct rdy__heap_entry e)
+static inline void put(struct rdy__heap_entry *entries, size_t i, struct rdy__heap_entry e)
 {
-	h->entries[i] = e;
+	entries[i] = e;
 	e.node->index = i;
+}
+
+static inline struct rdy__heap_entry *earlier(struct rdy__heap_entry *a, struct rdy__heap_entry *b)
+{
+	return b->deadline_ns < a->deadline_ns ? b : a;
+}
+
+/* The earliest of n children (1 to 4) side by side. */
+static inline struct rdy__heap_entry *earliest(struct rdy__heap_entry *first, size_t n)
+{
+	struct rdy__heap_entry *e = first;
+
+	if (n >= CHILDREN)
+		return earlier(earlier(&first[0], &first[1]), earlier(&first[2], &first[3]));
+	while (--n > 0)
+		e = earlier(e, &first[n]);
+	return e;
 }
 
 /* Place e at i or wherever the order wants it, up or down. */
 static void settle(struct rdy__heap *h, size_t i, struct rdy__heap_entry e)
 {
-	while (i > 0 && h->entries[(i - 1) / 2].deadline_ns > e.deadline_ns) {
-		put(h, i, h->entries[(i - 1) / 2]);
-		i = (i - 1) / 2;
-	}
-	for (size_t child; (child = 2 * i + 1) < h->n; i = child) {
-		if (child + 1 < h->n &&
-			h->entries[child + 1].deadline_ns < h->entries[child].deadline_ns)
-			child++;
-		if (h->entries[child].deadline_ns >= e.deadline_ns)
+	struct rdy__heap_entry *entries = h->entries;
+	size_t n = h->n;
+
+	while (i > 0) {
+		size_t parent = (i - 1) / CHILDREN;
+
+		if (entries[parent].deadline_ns <= e.deadline_ns)
 			break;
-		put(h, i, h->entries[child]);
+		put(entries, i, entries[parent]);
+		i = parent;
 	}
-	put(h, i, e);
+	for (size_t first; (first = CHILDREN * i + 1) < n;) {
+		const struct rdy__heap_entry *child = earliest(&entries[first], n - first);
+
+		if (child->deadline_ns >= e.deadline_ns)
+			break;
+		put(entries, i, *child);
+		i = (size_t)(child - entries);
+	}
+	put(entries, i, e);
 }
 
 void rdy__heap_set(struct rdy__heap *h, struct rdy__heap_node *node, int64_t deadline_ns)

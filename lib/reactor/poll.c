@@ -39,6 +39,7 @@ static int init_selector(struct rdy_poll *poll)
 	r = rdy__hub_new(wake, &poll->hub);
 	if (r < 0)
 		return r;
+	poll->hub->single = poll->flags & RDY_POLL_SINGLE_THREAD;
 	r = rdy__registry_new(poll, &poll->registry);
 	if (r < 0)
 		return r;

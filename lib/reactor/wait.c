@@ -45,22 +45,16 @@ static inline bool accept_usual(struct rdy_poll *poll, struct rdy_events *ev, si
 	return !rdy__stale(ev->chunks, ev->selected->tag);
 }
 
+/* It would be skipped, as a stale one is, but takes room. */
 static void drop_wake_event(struct rdy_poll *poll, struct rdy_events *ev)
 {
 	uint64_t tag = rdy__wake_tag(&poll->hub->wake);
-	size_t out = 0, n = (size_t)(ev->end - ev->selected);
+	struct rdy__selected *out = ev->selected + (ev->pos - ev->selected);
 
-	for (size_t i = 0; i < n; i++)
-		if (ev->selected[i].tag != tag)
-			ev->selected[out++] = ev->selected[i];
-	accept_batch(poll, ev, out);
-}
-
-static size_t collect_wakers(struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
-{
-	drop_wake_event(poll, ev);
-	return rdy__hub_collect(
-		poll->hub, ev, ev->capacity - rdy__events_left(ev) - n_fired, &poll->wakers_left);
+	for (const struct rdy__selected *s = ev->pos; s != ev->end; s++)
+		if (s->tag != tag)
+			*out++ = *s;
+	ev->end = out;
 }
 
 /*
@@ -103,23 +97,31 @@ static inline bool was_woken(const struct rdy_poll *poll)
 	return atomic_load_explicit(&poll->hub->any, memory_order_acquire);
 }
 
-/* What a batch has beside descriptors. Returns the number of all its events. */
-static size_t complete(struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired)
+/*
+ * What a batch has beside descriptors. slept: time has passed since before_wait().
+ * Returns the number of all its events.
+ */
+static size_t complete(struct rdy_poll *poll, struct rdy_events *ev, size_t n_fired, bool slept)
 {
-	size_t n_wakers = 0;
+	bool collect = was_woken(poll) || poll->wakers_left;
+	size_t n = n_fired;
 
-	if (was_woken(poll) || poll->wakers_left)
-		n_wakers = collect_wakers(poll, ev, n_fired);
-	if (poll->heap.n)
-		n_fired += rdy__timers_fire(poll, ev,
-			ev->capacity - rdy__events_left(ev) - n_wakers - n_fired, rdy__now_ns());
-	return rdy__events_left(ev) + n_wakers + n_fired;
+	if (ev->pos != ev->end) {
+		if (collect)
+			drop_wake_event(poll, ev);
+		n += rdy__events_left(ev);
+	}
+	if (collect)
+		n += rdy__hub_collect(poll->hub, ev, ev->capacity - n, &poll->wakers_left);
+	if (slept && poll->heap.n)
+		n += rdy__timers_fire(poll, ev, ev->capacity - n, rdy__now_ns());
+	return n;
 }
 
 /* Returns the number of events, 0, ONLY_STALE, or -errno of the selector if there is none. */
-static int finish(struct rdy_poll *poll, struct rdy_events *ev, int r, size_t n_fired)
+static int finish(struct rdy_poll *poll, struct rdy_events *ev, int r, size_t n_fired, bool slept)
 {
-	size_t n = complete(poll, ev, n_fired);
+	size_t n = complete(poll, ev, n_fired, slept);
 
 	return n > 0 ? (int)n : r > 0 ? ONLY_STALE : r;
 }
@@ -134,7 +136,7 @@ static int one_round(struct rdy_poll *poll, struct rdy_events *ev, int64_t timeo
 		r = poll->ops->wait(
 			poll->selector, ev->selected, ev->capacity - n_fired, timeout_ns);
 	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
-	return finish(poll, ev, r, n_fired);
+	return finish(poll, ev, r, n_fired, timeout_ns != 0);
 }
 
 /* After a round that brought r: on until there is something, or end_ns. */
@@ -178,7 +180,7 @@ __attribute__((noinline)) static int wait_on(
 	struct rdy_poll *poll, struct rdy_events *ev, int64_t timeout_ns, int r)
 {
 	accept_batch(poll, ev, r > 0 ? (size_t)r : 0);
-	r = finish(poll, ev, r, 0);
+	r = finish(poll, ev, r, 0, false);
 	return leave(poll, go_on(poll, ev, timeout_ns, RDY__NEVER, r));
 }
 

@@ -48,7 +48,7 @@ void rdy__hub_unref(struct rdy__hub *hub)
 
 bool rdy__hub_lock(struct rdy__hub *hub)
 {
-	bool locked = rdy__guard_ok(&hub->guard);
+	bool locked = !hub->single && rdy__guard_ok(&hub->guard);
 
 	if (locked)
 		pthread_mutex_lock(&hub->lock);
@@ -64,6 +64,7 @@ void rdy__hub_unlock(struct rdy__hub *hub, bool locked)
 int rdy_waker_new(struct rdy_poll *poll, uint64_t token, struct rdy_waker **ret)
 {
 	struct rdy_waker *w;
+	bool locked;
 
 	if (!poll || !ret)
 		return -EINVAL;
@@ -76,10 +77,10 @@ int rdy_waker_new(struct rdy_poll *poll, uint64_t token, struct rdy_waker **ret)
 	w->token = token;
 	rdy__list_init(&w->fired);
 	atomic_fetch_add(&w->hub->n_refs, 1);
-	pthread_mutex_lock(&w->hub->lock);
+	locked = rdy__hub_lock(w->hub);
 	rdy__list_append(&w->hub->wakers, &w->link);
 	w->hub->n_wakers++;
-	pthread_mutex_unlock(&w->hub->lock);
+	rdy__hub_unlock(w->hub, locked);
 	*ret = w;
 	return 0;
 }
@@ -130,7 +131,7 @@ struct rdy_waker *rdy_waker_free(struct rdy_waker *w)
 size_t rdy__hub_collect(struct rdy__hub *hub, struct rdy_events *ev, size_t room, bool *ret_left)
 {
 	size_t n = 0;
-	bool left = false;
+	bool left = false, locked;
 
 	/*
 	 * The order is: descriptor, summary flag, wakers' flags; a wake writes them the other way round.
@@ -139,7 +140,7 @@ size_t rdy__hub_collect(struct rdy__hub *hub, struct rdy_events *ev, size_t room
 	if (!hub->wake.ops->edge_refires)
 		hub->wake.ops->drain(&hub->wake);
 	atomic_store(&hub->any, false);
-	pthread_mutex_lock(&hub->lock);
+	locked = rdy__hub_lock(hub);
 	for (size_t i = hub->n_wakers; i > 0; i--) {
 		struct rdy_waker *w = rdy__list_entry(hub->wakers.next, struct rdy_waker, link);
 
@@ -148,8 +149,10 @@ size_t rdy__hub_collect(struct rdy__hub *hub, struct rdy_events *ev, size_t room
 			break;
 		}
 		/* The next round begins behind those that had their turn. */
-		rdy__list_unlink(&w->link);
-		rdy__list_append(&hub->wakers, &w->link);
+		if (hub->n_wakers > 1) {
+			rdy__list_unlink(&w->link);
+			rdy__list_append(&hub->wakers, &w->link);
+		}
 		/*
 		 * Invariant: WAKE-1: the flag is cleared before the event is given out. Why: what the
 		 * waiting thread does on the event may be followed by a wake that must not be lost.
@@ -162,7 +165,7 @@ size_t rdy__hub_collect(struct rdy__hub *hub, struct rdy_events *ev, size_t room
 			n++;
 		}
 	}
-	pthread_mutex_unlock(&hub->lock);
+	rdy__hub_unlock(hub, locked);
 	*ret_left = left;
 	return n;
 }

@@ -32,6 +32,7 @@ struct rdy__hub {
 	atomic_uint n_refs;
 	atomic_bool any; /* some waker may be pending; set by wake, cleared by the waiting thread */
 	atomic_bool poll_gone; /* written by rdy_poll_free() */
+	bool single;	       /* SINGLE_THREAD: the lock is not used */
 	pthread_mutex_t lock;  /* wakers, n_wakers, and each waker's fired */
 	struct rdy__list wakers;
 	size_t n_wakers;
@@ -126,8 +127,8 @@ int rdy__hub_new(const struct rdy__wake_ops *ops, struct rdy__hub **ret);
 void rdy__hub_unref(struct rdy__hub *hub);
 
 /*
- * Lock, unless this is a forked child: there the lock may be held by a thread that does not exist.
- * Returns what unlock wants.
+ * Lock, if there is more than one thread, and unless this is a forked child: there the lock may be held by a thread
+ * that does not exist. Returns what unlock wants.
  */
 bool rdy__hub_lock(struct rdy__hub *hub);
 void rdy__hub_unlock(struct rdy__hub *hub, bool locked);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Binary heap of deadlines. Threads: the waiting one.
+ * Heap of deadlines. Threads: the waiting one.
  * Room is reserved when a member is created, so that pushing cannot fail.
  */
 #ifndef REACTOR_HEAP_H
