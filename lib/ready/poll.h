@@ -81,10 +81,11 @@ RDY_API int rdy_poll_fd(const struct rdy_poll *poll);
  * first two with or without RDY_EXCLUSIVE.
  * Errors and hangups are reported whatever the interest.
  * Ownership: fd is borrowed until rdy_poll_deregister(), which must come before close(): where another
- *   process or a duplicate keeps the file open, closing alone would leave events coming for ever.
+ *   process or a duplicate keeps the file open, closing alone would leave events coming for ever; and
+ *   poll(2), who knows numbers only, takes the next file under the number for the one that was closed.
  * Errors: -EINVAL empty or unknown interest, unknown mode, what does not go with EXCLUSIVE, fd is the poll's own ·
  *   -EBADF fd is not open ·
- *   -EEXIST fd is registered already · -EPERM the kind of file cannot be polled (regular file, directory) ·
+ *   -EEXIST fd is registered already · -EPERM the kind of file cannot be polled (regular file, directory, /dev/null) ·
  *   -ENOMEM, -ENOSPC (fs.epoll.max_user_watches) · -ELOOP nested polls · -ECHILD after fork.
  *   On error nothing has changed.
  * Thread: any. Since: 0.1.
@@ -102,7 +103,7 @@ RDY_API int rdy_poll_modify(
 
 /*
  * Arm a ONESHOT (or emulated EDGE) registration again; readiness that is still there is reported.
- * Free of cost where nothing has to be done.
+ * Free of cost where nothing has to be done: there, EDGE on epoll, fd is not looked at.
  * Errors: -ENOENT fd is not registered · -ENOMEM · -ECHILD.
  * Thread: any. Since: 0.1.
  */
@@ -142,7 +143,8 @@ RDY_API ptrdiff_t rdy_poll_register_many(
  * Returns the number of events fetched, 0 after the timeout. rdy_events_next() may still skip some, whose
  *   registration ended after the fetch.
  * Errors: -EINVAL a NULL argument · -EBUSY another thread is waiting · -EINTR only if asked for · -ENOMEM (poll(2)
- *   only) the kernel has no memory now · -ECHILD. The wait may be repeated.
+ *   only) the kernel has no memory now · -EMFILE (poll(2) only) RLIMIT_NOFILE was lowered below what is
+ *   registered · -ECHILD. The wait may be repeated.
  * Thread: one at a time. Since: 0.1.
  */
 RDY_API int rdy_poll_wait(struct rdy_poll *poll, struct rdy_events *events, int64_t timeout_ns);

@@ -80,6 +80,14 @@ MUTATIONS = [
     ("more at once than there is room for", "batch", EVENTS,
      ("\tif (s + n < end)\n\t\tend = s + n;\n", "")),
 
+    # Misuse
+    ("devices are always ready (poll)", "misuse", "reactor/sys/can_poll.c",
+     ("if (!S_ISREG(mode) && !S_ISDIR(mode) && !S_ISCHR(mode)", "if (!S_ISREG(mode) && !S_ISDIR(mode)")),
+    ("files of /proc are refused (poll)", "misuse", "reactor/sys/can_poll.c",
+     ("\tep = epoll_create1(EPOLL_CLOEXEC);", "\tep = -1;")),
+    ("a lowered limit is a wrong argument (poll)", "wait", POLL,
+     ("errno == EINVAL ? -EMFILE : -errno", "-errno")),
+
     # Tokens and generations
     ("token cut to 32 bits", "properties", TABLE,
      ("atomic_store_explicit(&slot->token, token,", "atomic_store_explicit(&slot->token, (uint32_t)token,")),
@@ -174,8 +182,8 @@ MUTATIONS = [
      (" || (m->mode == RDY_EDGE && raw & (POLLERR | POLLHUP))", "")),
     ("rearm does nothing (epoll)", "modes", EPOLL,
      ("return mode == RDY_ONESHOT ? epoll_mod(s, fd, tag, interest, mode) : 0;", "return 0;")),
-    ("files that cannot be polled are taken (poll)", "misuse", POLL,
-     ("return S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode) ? -EPERM : 0;", "return 0;")),
+    ("files that cannot be polled are taken (poll)", "misuse", "reactor/sys/can_poll.c",
+     ("if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &none) < 0)", "if (0)")),
     ("a change during a wait is forgotten (poll)", "calls", POLL,
      ("\t\ts->meta[i].flags |= CHANGED;\n", "\t\t;\n")),
     ("a change during a wait does not end it (poll)", "calls", POLL,

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "can_poll.h"
 #include "ready/poll.h"
 
 _Static_assert(RDY__RAW_IN == POLLIN && RDY__RAW_PRI == POLLPRI && RDY__RAW_OUT == POLLOUT &&
@@ -180,7 +181,7 @@ static int check(int fd)
 		return -EBADF;
 	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) < 0)
 		return errno == EBADF ? -EBADF : 0;
-	return S_ISREG(st.stx_mode) || S_ISDIR(st.stx_mode) ? -EPERM : 0;
+	return rdy__can_poll(fd, st.stx_mode);
 }
 
 static bool is_open(int fd)
@@ -395,6 +396,12 @@ static size_t scan(
 	return n_out;
 }
 
+/* EINVAL is the kernel's word for more descriptors than RLIMIT_NOFILE, poll(2). */
+static int failed(void)
+{
+	return errno == EINVAL ? -EMFILE : -errno;
+}
+
 static int call_poll(struct rdy__selector *s, int64_t timeout_ns)
 {
 	struct timespec ts = {
@@ -404,11 +411,11 @@ static int call_poll(struct rdy__selector *s, int64_t timeout_ns)
 	if (timeout_ns > 0 && !s->no_ppoll) {
 		r = ppoll(s->lent, (nfds_t)s->n_lent, &ts, NULL);
 		if (r >= 0 || (errno != ENOSYS && errno != EPERM))
-			return r < 0 ? -errno : r;
+			return r < 0 ? failed() : r;
 		s->no_ppoll = true;
 	}
 	r = poll(s->lent, (nfds_t)s->n_lent, rdy__ns_to_poll_ms(timeout_ns));
-	return r < 0 ? -errno : r;
+	return r < 0 ? failed() : r;
 }
 
 static int poll_wait(

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include <sys/epoll.h>
+
 #include "reactor.h"
 
 START_TEST(creation)
@@ -40,6 +42,38 @@ START_TEST(creation)
 	ck_assert_ptr_null(rdy_events_free(NULL));
 	ck_assert_ptr_null(rdy_timer_free(NULL));
 	ck_assert_ptr_null(rdy_waker_free(NULL));
+}
+END_TEST
+
+/* What can be watched and what cannot: on every selector as epoll says. */
+START_TEST(kinds_of_files)
+{
+	static const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom",
+		"/dev/ptmx", "/proc/self/mountinfo", "/proc/self/stat", "/proc/self/exe", "/proc",
+		"/"};
+	int ep = epoll_create1(EPOLL_CLOEXEC), n_refused = 0, n_watched = 0;
+
+	for_each_variant(b)
+	{
+		for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+			int fd = open(paths[i], O_RDONLY | O_CLOEXEC | O_NOCTTY), want;
+			struct epoll_event e = {.events = EPOLLIN};
+
+			if (fd < 0)
+				continue;
+			want = epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
+			fprintf(stderr, "# %s\n", paths[i]);
+			ck_assert(want == 0 || want == -EPERM);
+			ck_assert_int_eq(
+				rdy_poll_register(b.poll, fd, 1, RDY_READABLE, RDY_LEVEL), want);
+			ck_assert_int_eq(rdy_poll_deregister(b.poll, fd), want ? -ENOENT : 0);
+			*(want ? &n_refused : &n_watched) += 1;
+			shut(&fd);
+		}
+	}
+	ck_assert_int_gt(n_refused, 0);
+	ck_assert_int_gt(n_watched, 0);
+	shut(&ep);
 }
 END_TEST
 
@@ -194,5 +228,5 @@ START_TEST(no_descriptor_left)
 }
 END_TEST
 
-UNIT_MAIN("reactor/misuse", creation, registering, the_polls_own_descriptors, waiting,
-	no_descriptor_left)
+UNIT_MAIN("reactor/misuse", kinds_of_files, creation, registering, the_polls_own_descriptors,
+	waiting, no_descriptor_left)

@@ -108,6 +108,37 @@ START_TEST(signals_are_told_if_asked)
 }
 END_TEST
 
+/* poll(2) takes no more descriptors than may be open, however many are. */
+START_TEST(a_lowered_limit)
+{
+	for_each_variant(b)
+	{
+		struct rlimit was, low;
+		int fds[20];
+
+		for (int i = 0; i < 20; i++) {
+			fds[i] = an_eventfd(1);
+			ck_assert_int_eq(rdy_poll_register(b.poll, fds[i], (uint64_t)i,
+						 RDY_READABLE, RDY_LEVEL),
+				0);
+		}
+		ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &was), 0);
+		low = (struct rlimit){20, was.rlim_max};
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+		for (int i = 0; i < 3; i++) {
+			int r = rdy_poll_wait(b.poll, b.events, (int64_t[]){0, LONG_NS, -1}[i]);
+
+			ck_assert_int_eq(
+				r, rdy_poll_caps(b.poll) & RDY_CAP_NESTABLE ? 20 : -EMFILE);
+		}
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &was), 0);
+		ck_assert_int_eq(take(&b, -1), 20);
+		for (int i = 0; i < 20; i++)
+			shut(&fds[i]);
+	}
+}
+END_TEST
+
 static void forbid(long nr, uint32_t error)
 {
 	struct sock_filter code[] = {
@@ -228,6 +259,6 @@ START_TEST(changes_reach_a_wait_in_progress)
 }
 END_TEST
 
-UNIT_MAIN("reactor/wait", never_early, longest_timeout, signals_do_not_end_or_prolong,
-	signals_are_told_if_asked, without_nanoseconds, one_waits_at_a_time,
-	changes_reach_a_wait_in_progress)
+UNIT_MAIN("reactor/wait", a_lowered_limit, never_early, longest_timeout,
+	signals_do_not_end_or_prolong, signals_are_told_if_asked, without_nanoseconds,
+	one_waits_at_a_time, changes_reach_a_wait_in_progress)
