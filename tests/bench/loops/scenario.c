@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One scenario with one library: PROGRAM SCENARIO N K OPERATIONS prints nanoseconds per operation. What comes before
- * the operations is the same for any number of them, so the difference of two runs is that of the operations alone.
+ * One scenario with one library: PROGRAM SCENARIO N K OPERATIONS prints nanoseconds per operation, and how many
+ * operations there were: a loop may handle some more before it ends. What comes before the operations is the same for
+ * any number of them, so the difference of two runs is that of the operations alone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 
 struct arguments {
 	size_t n, k;
-	int64_t operations;
+	int64_t operations; /* at least so many; at the end, so many were done */
 };
 
 _Noreturn void loop_die(const char *what, int r)
@@ -110,8 +111,7 @@ static void wake_other(struct loop_state *state, uint64_t token)
 }
 
 /* N registered, K of them ready; an operation is an event. */
-static int64_t ready(
-	const struct arguments *a, void (*react)(struct loop_state *state, uint64_t token))
+static int64_t ready(struct arguments *a, void (*react)(struct loop_state *state, uint64_t token))
 {
 	struct loop *l = loop_new(&(struct loop_options){.n = a->n});
 	int64_t from;
@@ -127,21 +127,23 @@ static int64_t ready(
 	run(l, loop_one_a_turn ? WARM_UP : (int64_t)(WARM_UP * a->k));
 	from = now_ns();
 	run(l, a->operations);
-	return now_ns() - from;
+	from = now_ns() - from;
+	a->operations -= state_of(l)->left;
+	return from;
 }
 
-static int64_t ready_only(const struct arguments *a)
+static int64_t ready_only(struct arguments *a)
 {
 	return ready(a, NULL);
 }
 
-static int64_t ready_and_served(const struct arguments *a)
+static int64_t ready_and_served(struct arguments *a)
 {
 	return ready(a, serve);
 }
 
 /* A byte to and fro between two sockets of one loop; an operation is one way. */
-static int64_t pingpong(const struct arguments *a)
+static int64_t pingpong(struct arguments *a)
 {
 	struct loop *l = loop_new(&(struct loop_options){.n = 2});
 	int64_t from;
@@ -156,7 +158,9 @@ static int64_t pingpong(const struct arguments *a)
 	run(l, WARM_UP);
 	from = now_ns();
 	run(l, a->operations);
-	return now_ns() - from;
+	from = now_ns() - from;
+	a->operations -= state_of(l)->left;
+	return from;
 }
 
 static pthread_barrier_t both;
@@ -199,7 +203,7 @@ static void begin_write(void *data)
 		loop_die("write", errno);
 }
 
-static int64_t pingpong2(const struct arguments *a)
+static int64_t pingpong2(struct arguments *a)
 {
 	struct loop *l[2];
 	int sv[2];
@@ -218,7 +222,7 @@ static void begin_wake(void *data)
 }
 
 /* Each loop wakes the other one; an operation is one wake. */
-static int64_t wake(const struct arguments *a)
+static int64_t wake(struct arguments *a)
 {
 	struct loop *l[2];
 
@@ -255,7 +259,7 @@ static void churn_once(struct loop *l, size_t i, int fd, bool turns)
 }
 
 /* Beside N others, none of which is ready: watch a descriptor, change what is asked for, forget it. */
-static int64_t churn_with(const struct arguments *a, bool turns)
+static int64_t churn_with(struct arguments *a, bool turns)
 {
 	struct loop *l = loop_new(&(struct loop_options){.n = a->n + 1, .changes = turns});
 	int fd = full_socket();
@@ -272,12 +276,12 @@ static int64_t churn_with(const struct arguments *a, bool turns)
 	return now_ns() - from;
 }
 
-static int64_t churn(const struct arguments *a)
+static int64_t churn(struct arguments *a)
 {
 	return churn_with(a, loop_defers);
 }
 
-static int64_t churn_turn(const struct arguments *a)
+static int64_t churn_turn(struct arguments *a)
 {
 	return churn_with(a, true);
 }
@@ -295,7 +299,7 @@ static void expire_one(struct loop *l, size_t n)
 }
 
 /* N timers wait; an operation sets one to now, it expires, and its handler sets it to a far time. */
-static int64_t timers(const struct arguments *a)
+static int64_t timers(struct arguments *a)
 {
 	struct loop *l = loop_new(&(struct loop_options){.n = 0, .n_timers = a->n});
 	int64_t from;
@@ -313,7 +317,7 @@ static int64_t timers(const struct arguments *a)
 
 static const struct {
 	const char *name;
-	int64_t (*run)(const struct arguments *a);
+	int64_t (*run)(struct arguments *a);
 } scenarios[] = {
 	{"ready", ready_only},
 	{"serve", ready_and_served},
@@ -329,6 +333,7 @@ int main(int argc, char **argv)
 {
 	struct rlimit limit;
 	struct arguments a;
+	int64_t ns;
 
 	if (argc != 5) {
 		fprintf(stderr, "usage: %s SCENARIO N K OPERATIONS\n", argv[0]);
@@ -347,7 +352,9 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++)
 		if (!strcmp(argv[1], scenarios[i].name)) {
-			printf("%.2f\n", (double)scenarios[i].run(&a) / (double)a.operations);
+			ns = scenarios[i].run(&a);
+			printf("%.2f %lld\n", (double)ns / (double)a.operations,
+				(long long)a.operations);
 			return 0;
 		}
 	fprintf(stderr, "%s: no scenario of that name: %s\n", argv[0], argv[1]);

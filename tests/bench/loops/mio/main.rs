@@ -276,5 +276,5 @@ fn main() {
             std::process::exit(2);
         }
     };
-    println!("{:.2}", took.as_nanos() as f64 / operations as f64);
+    println!("{:.2} {}", took.as_nanos() as f64 / operations as f64, operations);
 }
