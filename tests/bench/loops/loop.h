@@ -29,6 +29,13 @@ static inline void loop_handle(struct loop_state *state, uint64_t token)
 		state->react(state, token);
 }
 
+/* On handlers: what they do counts for every program alike, so nothing is added to it that Rust does not have. */
+#if defined(__has_attribute) && __has_attribute(no_stack_protector)
+#define LOOP_HANDLER __attribute__((no_stack_protector))
+#else
+#define LOOP_HANDLER
+#endif
+
 struct loop_options {
 	size_t n;	 /* descriptors at most */
 	size_t n_timers; /* none of them set */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +89,7 @@ static void new_pair(int sv[2])
 }
 
 /* Take what made the eventfd ready, and make it ready again: what edges need, done by everybody. */
-static void serve(struct loop_state *state, uint64_t token)
+LOOP_HANDLER static void serve(struct loop_state *state, uint64_t token)
 {
 	uint64_t value;
 
@@ -97,7 +98,7 @@ static void serve(struct loop_state *state, uint64_t token)
 		loop_die("serve", errno);
 }
 
-static void echo(struct loop_state *state, uint64_t token)
+LOOP_HANDLER static void echo(struct loop_state *state, uint64_t token)
 {
 	char buf[64];
 
@@ -105,7 +106,7 @@ static void echo(struct loop_state *state, uint64_t token)
 		loop_die("echo", errno);
 }
 
-static void wake_other(struct loop_state *state, uint64_t token)
+LOOP_HANDLER static void wake_other(struct loop_state *state, uint64_t token)
 {
 	loop_wake(state->other);
 }
@@ -142,7 +143,7 @@ static int64_t ready_and_served(struct arguments *a)
 	return ready(a, serve);
 }
 
-/* A byte to and fro between two sockets of one loop; an operation is one way. */
+/* A byte there and back between two sockets of one loop; an operation is one way. */
 static int64_t pingpong(struct arguments *a)
 {
 	struct loop *l = loop_new(&(struct loop_options){.n = 2});
@@ -163,10 +164,26 @@ static int64_t pingpong(struct arguments *a)
 	return from;
 }
 
+/* The first or the second CPU of those that this process may use; if there is one only, that. */
+static void take_cpu(int which)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2)
+		return;
+	CPU_ZERO(&one);
+	for (int cpu = 0, seen = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && seen++ == which)
+			CPU_SET(cpu, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		loop_die("sched_setaffinity", errno);
+}
+
 static pthread_barrier_t both;
 
 static void *second_thread(void *loop)
 {
+	take_cpu(1);
 	pthread_barrier_wait(&both);
 	loop_run(loop);
 	return NULL;
@@ -189,6 +206,7 @@ static int64_t in_two_threads(struct loop *const l[2], int64_t n_events, void (*
 	r = pthread_create(&thread, NULL, second_thread, l[1]);
 	if (r)
 		loop_die("pthread_create", r);
+	take_cpu(0);
 	pthread_barrier_wait(&both);
 	from = now_ns();
 	begin(data);

@@ -11,30 +11,27 @@ use std::time::{Duration, Instant};
 const WARM_UP: i64 = 16;
 const BATCH_MIN: usize = 1024;
 
-#[derive(Clone)]
-enum React {
-    Count,
-    Serve,
-    Echo,
-    Wake(Arc<Waker>),
+/// What handlers write, as in ../loop.h; they are reached through a pointer, as there.
+#[derive(Default)]
+struct State {
+    left: i64,
+    sum: u64,
+    react: Option<fn(&mut State, u64)>,
+    other: Option<Arc<Waker>>,
 }
 
 struct Loop {
     poll: Poll,
     events: Events,
-    left: i64,
-    sum: u64,
-    react: React,
+    state: State,
 }
 
 impl Loop {
-    fn new(n: usize, react: React) -> Loop {
+    fn new(n: usize, react: Option<fn(&mut State, u64)>) -> Loop {
         Loop {
             poll: Poll::new().unwrap(),
             events: Events::with_capacity(n.max(BATCH_MIN)),
-            left: 0,
-            sum: 0,
-            react,
+            state: State { react, ..Default::default() },
         }
     }
 
@@ -48,22 +45,19 @@ impl Loop {
     fn handle(&mut self, timeout: Option<Duration>) {
         self.poll.poll(&mut self.events, timeout).unwrap();
         for e in self.events.iter() {
-            let token = e.token().0;
+            let token = e.token().0 as u64;
 
-            self.sum = self.sum.wrapping_add(token as u64);
-            self.left -= 1;
-            match &self.react {
-                React::Count => (),
-                React::Serve => serve(token as RawFd),
-                React::Echo => echo(token as RawFd),
-                React::Wake(waker) => waker.wake().unwrap(),
+            self.state.sum = self.state.sum.wrapping_add(token);
+            self.state.left -= 1;
+            if let Some(react) = self.state.react {
+                react(&mut self.state, token);
             }
         }
     }
 
     fn run(&mut self, n_events: i64) {
-        self.left = n_events;
-        while self.left > 0 {
+        self.state.left = n_events;
+        while self.state.left > 0 {
             self.handle(None);
         }
     }
@@ -80,18 +74,27 @@ fn check(what: &str, ok: bool) {
     }
 }
 
-fn serve(fd: RawFd) {
+#[inline(never)]
+fn serve(_: &mut State, token: u64) {
+    let fd = token as RawFd;
     let mut value = 0u64;
     let p = &mut value as *mut u64 as *mut libc::c_void;
 
     check("serve", unsafe { libc::read(fd, p, 8) == 8 && libc::write(fd, p, 8) == 8 });
 }
 
-fn echo(fd: RawFd) {
+#[inline(never)]
+fn echo(_: &mut State, token: u64) {
+    let fd = token as RawFd;
     let mut buf = [0u8; 64];
     let p = buf.as_mut_ptr() as *mut libc::c_void;
 
     check("echo", unsafe { libc::read(fd, p, 64) == 1 && libc::write(fd, p, 1) == 1 });
+}
+
+#[inline(never)]
+fn wake_other(state: &mut State, _: u64) {
+    state.other.as_ref().unwrap().wake().unwrap();
 }
 
 fn put_byte(fd: RawFd) {
@@ -121,7 +124,7 @@ fn timed(f: impl FnOnce()) -> Duration {
 }
 
 fn ready_and_served(n: usize, k: usize, operations: i64) -> Duration {
-    let mut l = Loop::new(n, React::Serve);
+    let mut l = Loop::new(n, Some(serve));
     let mut done = 0;
 
     for i in 0..n {
@@ -136,7 +139,7 @@ fn ready_and_served(n: usize, k: usize, operations: i64) -> Duration {
 }
 
 fn pingpong(operations: i64) -> Duration {
-    let mut l = Loop::new(2, React::Echo);
+    let mut l = Loop::new(2, Some(echo));
     let sv = new_pair();
 
     l.add(sv[0], sv[0] as usize);
@@ -146,23 +149,40 @@ fn pingpong(operations: i64) -> Duration {
     timed(|| l.run(operations))
 }
 
+fn take_cpu(which: usize) {
+    unsafe {
+        let size = std::mem::size_of::<libc::cpu_set_t>();
+        let mut all: libc::cpu_set_t = std::mem::zeroed();
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
+
+        if libc::sched_getaffinity(0, size, &mut all) != 0 || libc::CPU_COUNT(&all) < 2 {
+            return;
+        }
+        let mut cpus = (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &all));
+        libc::CPU_SET(cpus.nth(which).unwrap(), &mut one);
+        check("sched_setaffinity", libc::sched_setaffinity(0, size, &one) == 0);
+    }
+}
+
 fn in_two_threads(mut l: [Loop; 2], operations: i64, begin: impl FnOnce()) -> Duration {
     let both = Arc::new(Barrier::new(2));
     let theirs = both.clone();
     let [mut first, mut second] = {
-        l[0].left = (operations + 1) / 2;
-        l[1].left = operations / 2;
+        l[0].state.left = (operations + 1) / 2;
+        l[1].state.left = operations / 2;
         l
     };
     let thread = std::thread::spawn(move || {
+        take_cpu(1);
         theirs.wait();
-        second.run(second.left);
+        second.run(second.state.left);
     });
 
+    take_cpu(0);
     both.wait();
     timed(|| {
         begin();
-        first.run(first.left);
+        first.run(first.state.left);
         thread.join().unwrap();
     })
 }
@@ -170,7 +190,7 @@ fn in_two_threads(mut l: [Loop; 2], operations: i64, begin: impl FnOnce()) -> Du
 fn pingpong2(operations: i64) -> Duration {
     let sv = new_pair();
     let l = sv.map(|fd| {
-        let l = Loop::new(1, React::Echo);
+        let l = Loop::new(1, Some(echo));
 
         l.add(fd, fd as usize);
         l
@@ -180,11 +200,11 @@ fn pingpong2(operations: i64) -> Duration {
 }
 
 fn wake(operations: i64) -> Duration {
-    let mut l = [Loop::new(1, React::Count), Loop::new(1, React::Count)];
+    let mut l = [Loop::new(1, Some(wake_other)), Loop::new(1, Some(wake_other))];
     let wakers = [0, 1].map(|i: usize| Arc::new(Waker::new(l[i].poll.registry(), Token(1)).unwrap()));
 
     for i in 0..2 {
-        l[i].react = React::Wake(wakers[1 - i].clone());
+        l[i].state.other = Some(wakers[1 - i].clone());
     }
     in_two_threads(l, operations, || wakers[0].wake().unwrap())
 }
@@ -200,7 +220,7 @@ fn full_socket() -> RawFd {
 }
 
 fn churn(n: usize, operations: i64, turns: bool) -> Duration {
-    let mut l = Loop::new(n + 1, React::Count);
+    let mut l = Loop::new(n + 1, None);
     let fd = full_socket();
     let once = |l: &mut Loop| {
         l.add(fd, 1);
