@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* libready. One thread does everything but wake. */
+/*
+ * libready. One thread does everything but wake. Events are taken together; with LOOP_ONE_BY_ONE each is taken when the
+ * one before it is handled, so that a handler may end any registration.
+ */
 #include <ready/ready.h>
 
 #include "loop.h"
 
 #define BATCH_MIN 1024
+#define TAKE 64
 
 struct watcher {
 	int fd;
@@ -63,13 +67,32 @@ void loop_remove(struct loop *l, size_t i)
 	check("rdy_poll_deregister", rdy_poll_deregister(l->poll, l->watchers[i].fd));
 }
 
-static void look(struct loop *l, int64_t timeout_ns)
+#ifdef LOOP_ONE_BY_ONE
+static void handle_all(struct loop *l)
 {
 	struct rdy_event e;
 
-	check("rdy_poll_wait", rdy_poll_wait(l->poll, l->events, timeout_ns));
 	while (rdy_events_next(l->events, &e))
 		loop_handle(&l->state, e.token);
+}
+#else
+static void handle_all(struct loop *l)
+{
+	struct rdy_event e[TAKE];
+	size_t n;
+
+	do {
+		n = rdy_events_take(l->events, e, TAKE);
+		for (size_t i = 0; i < n; i++)
+			loop_handle(&l->state, e[i].token);
+	} while (n == TAKE);
+}
+#endif
+
+static void look(struct loop *l, int64_t timeout_ns)
+{
+	check("rdy_poll_wait", rdy_poll_wait(l->poll, l->events, timeout_ns));
+	handle_all(l);
 }
 
 void loop_run(struct loop *l)
