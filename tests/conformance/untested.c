@@ -272,7 +272,7 @@ START_TEST(wakers_freed_while_others_wake)
 		ok(rdy_waker_new(b.poll, 2, &c.steady));
 		for (int i = 0; i < 2; i++)
 			t[i] = started(make_wake_free, &c);
-		for (int n = 0; n < 2000;) {
+		for (int n = 0; n < 1000;) {
 			ck_assert_int_ge(take(&b, LONG_NS), 1);
 			for (int i = 0; i < b.n; i++) {
 				ck_assert(b.got[i].token == 1 || b.got[i].token == 2);
@@ -408,15 +408,17 @@ START_TEST(more_wakes_than_fit)
 		static bool seen[MORE_THAN_A_PIPE_HOLDS];
 		struct rdy_events *events;
 		struct rdy_event e;
+		/* An eventfd holds any number. */
+		int n_wakers = b.v->flags & RDY_POLL_PIPE_WAKER ? MORE_THAN_A_PIPE_HOLDS : 5000;
 
 		memset(seen, 0, sizeof(seen));
 		ok(rdy_events_new(4096, &events));
-		for (int i = 0; i < MORE_THAN_A_PIPE_HOLDS; i++) {
+		for (int i = 0; i < n_wakers; i++) {
 			ok(rdy_waker_new(b.poll, (uint64_t)i, &w[i]));
 			ok(rdy_waker_wake(w[i]));
 			ok(rdy_waker_wake(w[i]));
 		}
-		for (int n = 0; n < MORE_THAN_A_PIPE_HOLDS;) {
+		for (int n = 0; n < n_wakers;) {
 			ck_assert_int_gt(rdy_poll_wait(b.poll, events, 0), 0);
 			while (rdy_events_next(events, &e)) {
 				ck_assert(!seen[e.token]);
@@ -427,7 +429,7 @@ START_TEST(more_wakes_than_fit)
 		expect_none(&b);
 		ok(rdy_waker_wake(w[5]));
 		expect(&b, 5, WAKE);
-		for (int i = 0; i < MORE_THAN_A_PIPE_HOLDS; i++)
+		for (int i = 0; i < n_wakers; i++)
 			rdy_waker_free(w[i]);
 		rdy_events_free(events);
 	}
