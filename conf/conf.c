@@ -7,26 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "internal.h"
 #include "parse.h"
 #include "schema.h"
 
-#define SHOWN_MAX 60   /* of what somebody typed, in a message */
 #define RANGE_BYTES 24 /* a number of 64 bits with a unit */
 
-static const struct conf_key *find(const char *key, size_t n)
+size_t conf_find(const char *key, size_t n)
 {
 	for (size_t i = 0; i < conf_schema_n; i++)
 		if (strlen(conf_schema[i].key) == n && memcmp(conf_schema[i].key, key, n) == 0)
-			return &conf_schema[i];
-	return NULL;
+			return i;
+	return SIZE_MAX;
 }
 
 #define DISTANCE_MAX 48
 
-/* Levenshtein's distance of two short strings; longer ones are not compared. */
-static size_t distance(const char *a, size_t n_a, const char *b)
+size_t conf_distance(const char *a, size_t n_a, const char *b, size_t n_b)
 {
-	size_t row[DISTANCE_MAX + 1], n_b = strlen(b);
+	size_t row[DISTANCE_MAX + 1];
 
 	if (n_a > DISTANCE_MAX || n_b > DISTANCE_MAX)
 		return SIZE_MAX;
@@ -56,7 +55,7 @@ static const char *nearest(const char *key, size_t n)
 	size_t best_distance = n / 3 + 2;
 
 	for (size_t i = 0; i < conf_schema_n; i++) {
-		size_t d = distance(key, n, conf_schema[i].key);
+		size_t d = conf_distance(key, n, conf_schema[i].key, strlen(conf_schema[i].key));
 
 		if (d < best_distance) {
 			best_distance = d;
@@ -66,12 +65,11 @@ static const char *nearest(const char *key, size_t n)
 	return best;
 }
 
-/* What somebody typed, for a message: cut, and without what a terminal would obey. */
-static const char *shown(const char *text, size_t n, char buf[SHOWN_MAX + 1])
+const char *conf_shown(const char *text, size_t n, char buf[CONF_SHOWN_MAX + 1])
 {
 	size_t i;
 
-	for (i = 0; i < n && i < SHOWN_MAX; i++)
+	for (i = 0; i < n && i < CONF_SHOWN_MAX; i++)
 		buf[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?' : text[i];
 	buf[i] = 0;
 	return buf;
@@ -80,9 +78,10 @@ static const char *shown(const char *text, size_t n, char buf[SHOWN_MAX + 1])
 static int unknown(const char *key, size_t n, struct conf_error *e)
 {
 	const char *guess = nearest(key, n);
-	char buf[SHOWN_MAX + 1];
+	char buf[CONF_SHOWN_MAX + 1];
 
-	snprintf(e->what, sizeof(e->what), "unknown key '%s'", shown(key, n, buf));
+	e->where[0] = 0;
+	snprintf(e->what, sizeof(e->what), "unknown key '%s'", conf_shown(key, n, buf));
 	snprintf(e->why, sizeof(e->why), "there is no such key in this version");
 	if (guess)
 		snprintf(e->fix, sizeof(e->fix),
@@ -103,22 +102,36 @@ static int out_of_range(const struct conf_key *k, struct conf_error *e)
 	return -EINVAL;
 }
 
-static int wrong(const struct conf_key *k, const char *value, int r, struct conf_error *e)
+/* As it would be written in the place that style says. */
+static void show_setting(char *buf, size_t n, const char *before, const struct conf_key *k,
+	const char *value, enum conf_style style)
 {
-	char buf[SHOWN_MAX + 1], meant[RANGE_BYTES];
+	const char *dot = strrchr(k->key, '.');
 
+	if (style == CONF_STYLE_YAML)
+		snprintf(buf, n, "%s%s: %s", before, dot ? dot + 1 : k->key, value);
+	else
+		snprintf(buf, n, "%s%s=%s", before, k->key, value);
+}
+
+static int wrong(const struct conf_key *k, const char *value, int r, enum conf_style style,
+	struct conf_error *e)
+{
+	char buf[CONF_SHOWN_MAX + 1], meant[RANGE_BYTES];
+
+	e->where[0] = 0;
 	snprintf(e->what, sizeof(e->what), "%s: '%s' is not allowed", k->key,
-		shown(value, strlen(value), buf));
+		conf_shown(value, strlen(value), buf));
 	if (r == -ERANGE)
 		return out_of_range(k, e);
 	if (conf_with_unit(k, value, meant, sizeof(meant))) {
 		snprintf(e->why, sizeof(e->why), "it has no unit: it takes %s", conf_form(k));
-		snprintf(e->fix, sizeof(e->fix), "%s=%s", k->key, meant);
+		show_setting(e->fix, sizeof(e->fix), "", k, meant, style);
 		return -EINVAL;
 	}
 	snprintf(e->why, sizeof(e->why), "it takes %s%s", k->type == CONF_CHOICE ? "one of " : "",
 		conf_form(k));
-	snprintf(e->fix, sizeof(e->fix), "for example %s=%s", k->key, k->fallback);
+	show_setting(e->fix, sizeof(e->fix), "for example ", k, k->fallback, style);
 	return -EINVAL;
 }
 
@@ -151,8 +164,10 @@ static bool is_path(const char *s)
 	return true;
 }
 
-static int set(struct conf *c, const struct conf_key *k, const char *value, struct conf_error *e)
+int conf_set_row(
+	struct conf *c, size_t i, const char *value, enum conf_style style, struct conf_error *e)
 {
+	const struct conf_key *k = &conf_schema[i];
 	char *at = (char *)c + k->offset;
 	uint64_t number;
 	int r;
@@ -160,20 +175,20 @@ static int set(struct conf *c, const struct conf_key *k, const char *value, stru
 	switch (k->type) {
 	case CONF_NAME:
 		if (!is_name(value))
-			return wrong(k, value, -EINVAL, e);
+			return wrong(k, value, -EINVAL, style, e);
 		memset(at, 0, CONF_NAME_BYTES);
 		memcpy(at, value, strlen(value));
 		return 0;
 	case CONF_PATH:
 		if (!is_path(value))
-			return wrong(k, value, -EINVAL, e);
+			return wrong(k, value, -EINVAL, style, e);
 		memset(at, 0, CONF_PATH_BYTES);
 		memcpy(at, value, strlen(value));
 		return 0;
 	default:
 		r = conf_parse(k, value, &number);
 		if (r < 0)
-			return wrong(k, value, r, e);
+			return wrong(k, value, r, style, e);
 		memcpy(at, &number, sizeof(number));
 		return 0;
 	}
@@ -185,7 +200,7 @@ void conf_init(struct conf *c)
 
 	*c = (struct conf){0};
 	for (size_t i = 0; i < conf_schema_n; i++) {
-		int r = set(c, &conf_schema[i], conf_schema[i].fallback, &e);
+		int r = conf_set_row(c, i, conf_schema[i].fallback, CONF_STYLE_PAIR, &e);
 
 		/* A default that its own row refuses is a bug of the table. */
 		assert(r == 0);
@@ -196,9 +211,10 @@ void conf_init(struct conf *c)
 static int set_key(
 	struct conf *c, const char *key, size_t n_key, const char *value, struct conf_error *e)
 {
-	const struct conf_key *k = find(key, n_key);
+	size_t i = conf_find(key, n_key);
 
-	return k ? set(c, k, value, e) : unknown(key, n_key, e);
+	return i == SIZE_MAX ? unknown(key, n_key, e)
+			     : conf_set_row(c, i, value, CONF_STYLE_PAIR, e);
 }
 
 int conf_set(struct conf *c, const char *key, const char *value, struct conf_error *ret_error)
@@ -211,15 +227,23 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 	const char *eq = strchr(pair, '=');
 
 	if (!eq) {
-		char buf[SHOWN_MAX + 1];
+		char buf[CONF_SHOWN_MAX + 1];
 
+		ret_error->where[0] = 0;
 		snprintf(ret_error->what, sizeof(ret_error->what), "'%s' sets nothing",
-			shown(pair, strlen(pair), buf));
+			conf_shown(pair, strlen(pair), buf));
 		snprintf(ret_error->why, sizeof(ret_error->why), "there is no '=' in it");
 		snprintf(ret_error->fix, sizeof(ret_error->fix), "for example limits.sessions=512");
 		return -EINVAL;
 	}
 	return set_key(c, pair, (size_t)(eq - pair), eq + 1, ret_error);
+}
+
+/* A default that other readers of YAML take for a number or a truth. */
+static bool is_yamls_own(const struct conf_key *k)
+{
+	return k->type == CONF_MODE || strcmp(k->fallback, "on") == 0 ||
+	       strcmp(k->fallback, "off") == 0;
 }
 
 bool conf_row(size_t i, struct conf_row *ret)
@@ -230,7 +254,7 @@ bool conf_row(size_t i, struct conf_row *ret)
 	if (i >= conf_schema_n)
 		return false;
 	k = &conf_schema[i];
-	*ret = (struct conf_row){k->key, conf_form(k), k->fallback, k->text, ""};
+	*ret = (struct conf_row){k->key, conf_form(k), k->fallback, k->text, is_yamls_own(k), ""};
 	if (k->max) {
 		conf_format(k, k->min, min, sizeof(min));
 		conf_format(k, k->max, max, sizeof(max));

@@ -2,7 +2,7 @@
 /* The one table of keys. Help, manual page and defaults are made from it. */
 #include "schema.h"
 
-#include "conf/conf.h"
+#include "conf/load.h"
 
 #define AT(member) offsetof(struct conf, member)
 #define S UINT64_C(1000000000)
@@ -67,5 +67,7 @@ const struct conf_key conf_schema[] = {
 	{"user", CONF_NAME, AT(user), 0, 0, NULL, "readyd",
 		"who the system instance becomes after it was started as root"},
 };
+
+_Static_assert(sizeof(conf_schema) / sizeof(conf_schema[0]) <= CONF_KEYS_MAX, "an origin each");
 
 const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);

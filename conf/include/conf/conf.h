@@ -45,6 +45,7 @@ struct conf {
 
 /* What is wrong, why, and what to do: three parts, for people. */
 struct conf_error {
+	char where[CONF_ERROR_BYTES]; /* "FILE:LINE:COLUMN", "FILE", or empty */
 	char what[CONF_ERROR_BYTES];
 	char why[CONF_ERROR_BYTES];
 	char fix[CONF_ERROR_BYTES];
@@ -65,6 +66,7 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 /* One row of the schema, for help and manual pages; false after the last. */
 struct conf_row {
 	const char *key, *form, *fallback, *text;
+	bool quoted;	/* as text: YAML would take it for a number or a truth */
 	char range[64]; /* "10ms..1d"; empty where the form says it all */
 };
 bool conf_row(size_t i, struct conf_row *ret);
