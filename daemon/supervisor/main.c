@@ -144,6 +144,16 @@ out:
 	return status;
 }
 
+static int say_good(const struct conf_loaded *l)
+{
+	puts("the configuration is good");
+	for (size_t i = 0; i < l->n_files; i++)
+		printf("  %s\n", l->files[i]);
+	if (!l->n_files)
+		puts("  no file was read: what the command line does not set has its default");
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -153,17 +163,19 @@ int main(int argc, char **argv)
 
 	if (status < 0)
 		status = check_limits(&o.conf);
-	if (status < 0 && o.check_config) {
-		puts("the configuration is good");
-		return EXIT_SUCCESS;
-	}
+	if (status < 0 && o.check_config)
+		status = say_good(&o.loaded);
 	if (status < 0)
 		status = choose_user(&o, &user);
 	if (status >= 0)
-		return status;
+		goto out;
 	log_set_level(priorities[o.conf.log_level]);
+	if (o.loaded.n_files)
+		log_line(LOG_P_INFO, "config=loaded files=%zu", o.loaded.n_files);
 	umask(077);
 	status = serve(&o, &runtime, &user);
 	runtime_deinit(&runtime);
+out:
+	conf_loaded_deinit(&o.loaded);
 	return status;
 }

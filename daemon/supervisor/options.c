@@ -9,13 +9,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "log.h"
 
 enum {
 	OPT_USER = 256,
 	OPT_RUNTIME_DIR,
+	OPT_CONFIG,
 	OPT_READY_FD,
 	OPT_HELP_CONFIG,
+	OPT_DEFAULT_CONFIG,
 	OPT_CHECK_CONFIG,
 	OPT_VERSION
 };
@@ -24,9 +27,11 @@ static const struct option longs[] = {
 	{"user", no_argument, NULL, OPT_USER},
 	{"runtime-dir", required_argument, NULL, OPT_RUNTIME_DIR},
 	{"ready-fd", required_argument, NULL, OPT_READY_FD},
+	{"config", required_argument, NULL, OPT_CONFIG},
 	{"option", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},
 	{"help-config", no_argument, NULL, OPT_HELP_CONFIG},
+	{"default-config", no_argument, NULL, OPT_DEFAULT_CONFIG},
 	{"check-config", no_argument, NULL, OPT_CHECK_CONFIG},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -36,12 +41,15 @@ static void help(void)
 {
 	puts("readyd watches file descriptors for other programs.\n"
 	     "usage: readyd [--user] [OPTION...]\n"
+	     "       readyd [--user] [-o KEY=VALUE] --check-config [FILE]\n"
 	     "\n"
 	     "  --user             a private instance of yours, without root\n"
 	     "  --runtime-dir DIR  sockets and lock; default /run/readyd,\n"
 	     "                     with --user $XDG_RUNTIME_DIR/readyd, else /tmp/readyd-UID\n"
-	     "  -o KEY=VALUE       set a configuration key; may be repeated\n"
+	     "  --config FILE      read this file instead of the usual ones; none: read no file\n"
+	     "  -o KEY=VALUE       set a configuration key, whatever a file says; may be repeated\n"
 	     "  --help-config      list the keys with their defaults, and exit\n"
+	     "  --default-config   print a file of all keys with their defaults, and exit\n"
 	     "  --check-config     say whether the configuration is good, and exit\n"
 	     "  --ready-fd N       write a newline to descriptor N when clients can connect\n"
 	     "  --version          print the version, and exit\n"
@@ -49,7 +57,9 @@ static void help(void)
 	     "\n"
 	     "example:   readyd --user -o quota.default.sessions=64\n"
 	     "exit:      0 stopped, 1 failed, 2 usage, 78 bad configuration\n"
-	     "manual:    readyd(8), readyctl(1)");
+	     "files:     " READYD_SYSCONFDIR "/readyd.yaml, conf.d/*.yaml beside it;\n"
+	     "           with --user in ~/.config/readyd\n"
+	     "manual:    readyd(8), readyd.yaml(5), readyctl(1)");
 }
 
 static void help_config(void)
@@ -61,14 +71,78 @@ static void help_config(void)
 			row.form, row.range[0] ? "; range: " : "", row.range);
 }
 
-static int set(struct options *o, const char *pair)
+/* Words that two keys begin with, counted in bytes with their dots. */
+static size_t common(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; a[i] && a[i] == b[i]; i++)
+		if (a[i] == '.')
+			n = i + 1;
+	return n;
+}
+
+/* A word of a key on a line of its own, as deep as it stands, up to the dot or end that is returned. */
+static const char *print_word(const char *key, const char *word)
+{
+	size_t n = strcspn(word, ".");
+	int depth = 0;
+
+	for (const char *p = key; p < word; p++)
+		depth += *p == '.';
+	printf("#%*s%.*s:", 2 * depth, "", (int)n, word);
+	return word + n;
+}
+
+/* All of it commented out: a default that a newer version has holds for who has not said otherwise. */
+static void default_config(void)
+{
+	const char *before = "";
+	struct conf_row row;
+
+	puts("## The configuration of readyd, readyd.yaml(5): all keys, with their defaults.\n"
+	     "## To set one, take the # away in front of it and of the section it stands in.\n"
+	     "## readyd --check-config says whether it is good.");
+	for (size_t i = 0; conf_row(i, &row); i++) {
+		const char *p = row.key + common(before, row.key);
+
+		if (p == row.key)
+			puts("");
+		while (strchr(p, '.')) {
+			p = print_word(row.key, p) + 1;
+			puts("");
+		}
+		printf("## %s%s%s\n", row.text, "; ", row.range[0] ? row.range : row.form);
+		print_word(row.key, p);
+		printf(" %s%s%s\n", row.quoted ? "\"" : "", row.fallback, row.quoted ? "\"" : "");
+		before = row.key;
+	}
+}
+
+static int bad(const struct conf_error *e)
+{
+	char what[sizeof(e->where) + sizeof(e->what) + 2];
+
+	snprintf(what, sizeof(what), "%s%s%s", e->where, e->where[0] ? ": " : "", e->what);
+	log_three(what, e->why, e->fix);
+	return EXIT_CONFIG;
+}
+
+/* The files, then what was set on the command line, in its order. */
+static int load(struct options *o, const char *file, int argc, char **argv)
 {
 	struct conf_error e;
+	int c;
 
-	if (conf_set_pair(&o->conf, pair, &e) == 0)
-		return -1;
-	log_three(e.what, e.why, e.fix);
-	return EXIT_CONFIG;
+	conf_loaded_init(&o->loaded);
+	if (config_load(&o->loaded, file, o->user, &e) < 0)
+		return bad(&e);
+	optind = 0; /* once more from the start, getopt(3) "NOTES" */
+	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1)
+		if (c == 'o' && conf_loaded_set_pair(&o->loaded, optarg, &e) < 0)
+			return bad(&e);
+	o->conf = o->loaded.conf;
+	return -1;
 }
 
 static int usage(const char *what, const char *why)
@@ -121,7 +195,7 @@ static int default_runtime_dir(struct options *o)
 	return -1;
 }
 
-static int take(struct options *o, int option, const char *argument)
+static int take(struct options *o, int option, const char *argument, const char **ret_file)
 {
 	switch (option) {
 	case OPT_USER:
@@ -131,13 +205,19 @@ static int take(struct options *o, int option, const char *argument)
 		return set_runtime_dir(o, argument);
 	case OPT_READY_FD:
 		return set_ready_fd(o, argument);
-	case 'o':
-		return set(o, argument);
+	case OPT_CONFIG:
+		*ret_file = argument;
+		return -1;
+	case 'o': /* when the files were read */
+		return -1;
 	case 'h':
 		help();
 		return EXIT_SUCCESS;
 	case OPT_HELP_CONFIG:
 		help_config();
+		return EXIT_SUCCESS;
+	case OPT_DEFAULT_CONFIG:
+		default_config();
 		return EXIT_SUCCESS;
 	case OPT_CHECK_CONFIG:
 		o->check_config = true;
@@ -153,19 +233,22 @@ static int take(struct options *o, int option, const char *argument)
 
 int options_parse(struct options *o, int argc, char **argv)
 {
+	const char *file = NULL;
 	int c;
 
 	memset(o, 0, sizeof(*o));
-	conf_init(&o->conf);
 	o->ready_fd = -1;
 	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
-		int status = take(o, c, optarg);
+		int status = take(o, c, optarg, &file);
 
 		if (status >= 0)
 			return status;
 	}
+	if (o->check_config && optind < argc && !file)
+		file = argv[optind++];
 	if (optind < argc)
 		return usage(
 			"readyd takes no arguments", "an argument without an option was given");
-	return o->runtime_dir[0] ? -1 : default_runtime_dir(o);
+	c = load(o, file, argc, argv);
+	return c >= 0 || o->runtime_dir[0] ? c : default_runtime_dir(o);
 }

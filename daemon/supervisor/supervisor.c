@@ -112,7 +112,8 @@ static void take_signals(struct supervisor *sv)
 
 	while (read(sv->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
-			log_line(LOG_P_NOTICE, "reload=ignored why=\"no configuration file yet\"");
+			log_line(LOG_P_NOTICE,
+				"reload=ignored why=\"changes count from the next start\"");
 		else
 			stop(sv, info.ssi_signo);
 	}

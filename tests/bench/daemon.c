@@ -31,6 +31,7 @@ static void exec_readyd(const struct bench_daemon *d, const char *const options[
 	/* As root: the system instance, so that clients of several uids can be had. */
 	if (geteuid() != 0)
 		argv[n++] = "--user";
+	argv[n++] = "--config=none"; /* not what this machine has */
 	argv[n++] = "--runtime-dir";
 	argv[n++] = d->dir;
 	argv[n++] = "--ready-fd";

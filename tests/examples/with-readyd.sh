@@ -20,7 +20,7 @@ trap finish EXIT
 trap 'exit 1' INT TERM HUP
 
 mkfifo "$dir/up" || exit 1
-"$readyd" --user --runtime-dir "$dir/run" --ready-fd 9 9>"$dir/up" 2>"$dir/log" &
+"$readyd" --user --config=none --runtime-dir "$dir/run" --ready-fd 9 9>"$dir/up" 2>"$dir/log" &
 daemon=$!
 # One newline when it can serve; end of file without it means that it has died.
 read -r _ <"$dir/up" || exit 1

@@ -521,7 +521,7 @@ START_TEST(a_second_one)
 	need(pid >= 0, "%s", strerror(errno));
 	if (pid == 0) {
 		rdy__fd_close(STDERR_FILENO);
-		execl(READYD, READYD, "--runtime-dir", in.runtime, "-ouser=daemon",
+		execl(READYD, READYD, "--config=none", "--runtime-dir", in.runtime, "-ouser=daemon",
 			harness_is_root() ? NULL : "--user", NULL);
 		_exit(121);
 	}

@@ -179,7 +179,7 @@ void instance_start(struct instance *in, ...)
 
 void instance_begin(struct instance *in)
 {
-	char number[16], *args[2 * INSTANCE_OPTIONS + 12];
+	char number[16], *args[2 * INSTANCE_OPTIONS + 14];
 	int ready[2];
 	size_t n = 0;
 
@@ -188,6 +188,8 @@ void instance_begin(struct instance *in)
 	if (harness_old_kernel())
 		args[n++] = (char *)OLDKERNEL;
 	args[n++] = (char *)program;
+	args[n++] = (char *)"--config"; /* not what this machine has */
+	args[n++] = (char *)"none";
 	args[n++] = (char *)"--runtime-dir";
 	args[n++] = in->runtime;
 	args[n++] = (char *)"--ready-fd";

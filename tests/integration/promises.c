@@ -228,8 +228,8 @@ START_TEST(a_private_instance)
 		if (setgid(UID_INNOCENT) < 0 || setuid(UID_INNOCENT) < 0 ||
 			!freopen("/dev/null", "w", stderr))
 			_exit(120);
-		execl(programs.readyd, "readyd", "--user", "--runtime-dir", run, "--ready-fd",
-			number, (char *)NULL);
+		execl(programs.readyd, "readyd", "--user", "--config=none", "--runtime-dir", run,
+			"--ready-fd", number, (char *)NULL);
 		_exit(121);
 	}
 	close(ready[1]);

@@ -261,7 +261,7 @@ def main():
     r, w = pipe()
     os.set_inheritable(w, True)
     selector = os.environ.get("READYD_TEST_SELECTOR", "auto")
-    daemon = subprocess.Popen([sys.argv[1], "--user", "--runtime-dir", folder + "/run", "--ready-fd", str(w),
+    daemon = subprocess.Popen([sys.argv[1], "--user", "--config=none", "--runtime-dir", folder + "/run", "--ready-fd", str(w),
                                "-o", "quota.default.connects_per_s=1000", "-o", f"selector={selector}"], close_fds=False)
     failed = 0
     try:

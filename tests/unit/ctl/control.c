@@ -30,8 +30,8 @@ static void start_readyd(void)
 		dup2(open("/dev/null", O_WRONLY), 2);
 		dup2(up[1], 9);
 		if (path)
-			execl(path, "readyd", "--user", "--runtime-dir", dir, "--ready-fd", "9",
-				"-o", "quota.default.connects_per_s=1000", "-o",
+			execl(path, "readyd", "--user", "--config=none", "--runtime-dir", dir,
+				"--ready-fd", "9", "-o", "quota.default.connects_per_s=1000", "-o",
 				"adoption.grace=off", (char *)NULL);
 		_exit(126);
 	}

@@ -29,8 +29,8 @@ static void start_readyd(const char *setting)
 		dup2(null, 2);
 		dup2(up[1], 9);
 		if (path)
-			execl(path, "readyd", "--user", "--runtime-dir", dir, "--ready-fd", "9",
-				"-o", setting, (char *)NULL);
+			execl(path, "readyd", "--user", "--config=none", "--runtime-dir", dir,
+				"--ready-fd", "9", "-o", setting, (char *)NULL);
 		_exit(126);
 	}
 	close(up[1]);

@@ -82,6 +82,8 @@ static inline size_t daemon_args(struct daemon *d, const char **argv, const char
 	size_t n = 0;
 
 	argv[n++] = READYD;
+	argv[n++] = "--config"; /* not what this machine has */
+	argv[n++] = "none";
 	argv[n++] = "--runtime-dir";
 	argv[n++] = d->dir;
 	for (; options && *options; options++) {

@@ -9,10 +9,14 @@
 static struct options o;
 static struct capture out, err;
 
+static bool own_files; /* what this machine, or the environment, has */
+
 /* Parse what stands after the program's name. */
 static int parse(const char *a, const char *b, const char *c)
 {
-	const char *argv[] = {"readyd", a, b, c, NULL};
+	/* Not what this machine has. */
+	const char *argv[] = {
+		"readyd", own_files ? "-olog.level=info" : "--config=none", a, b, c, NULL};
 	int argc = 1, status;
 
 	while (argv[argc])
@@ -142,7 +146,7 @@ START_TEST(ready_fd)
 }
 END_TEST
 
-/* readyd(8) has each key with its default, and no other one. */
+/* readyd.yaml(5) has each key with its default, and no other one. */
 START_TEST(manual)
 {
 	static char page[65536];
@@ -157,7 +161,7 @@ START_TEST(manual)
 		char item[256];
 
 		snprintf(item, sizeof(item), "\n.It Cm %s No = %s\n", row.key, row.fallback);
-		ck_assert_msg(strstr(page, item), "not in readyd(8): %s", item + 1);
+		ck_assert_msg(strstr(page, item), "not in readyd.yaml(5): %s", item + 1);
 	}
 	for (const char *s = page; (s = strstr(s, "\n.It Cm ")); s++)
 		n_said++;
@@ -165,5 +169,107 @@ START_TEST(manual)
 }
 END_TEST
 
-UNIT_MAIN("supervisor/options", good, where_a_private_instance_is, bad_configuration, usage, help,
-	ready_fd, manual)
+static char dir[] = "/tmp/readyd-options-XXXXXX";
+
+static const char *write_file(const char *name, const char *text)
+{
+	static char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+START_TEST(files)
+{
+	char command[512], option[160];
+	const char *path;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	path = write_file("readyd.yaml", "limits: {sessions: 7, uids: 3}\n");
+	snprintf(option, sizeof(option), "--config=%s", path);
+	ck_assert_int_eq(parse(option, NULL, NULL), -1);
+	ck_assert_uint_eq(o.conf.limit_sessions, 7);
+	conf_loaded_deinit(&o.loaded);
+	/* The command line goes before the file, wherever it stands. */
+	ck_assert_int_eq(parse("-olimits.uids=9", option, "-ouser=x"), -1);
+	ck_assert_uint_eq(o.conf.limit_sessions, 7);
+	ck_assert_uint_eq(o.conf.limit_uids, 9);
+	ck_assert_str_eq(o.conf.user, "x");
+	conf_loaded_deinit(&o.loaded);
+	/* A private instance's own. */
+	ck_assert_int_eq(setenv("XDG_CONFIG_HOME", dir, 1), 0);
+	snprintf(command, sizeof(command), "mkdir %s/readyd && mv %s %s/readyd", dir, path, dir);
+	ck_assert_int_eq(system(command), 0);
+	own_files = true;
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_uint_eq(o.conf.limit_sessions, 7);
+	conf_loaded_deinit(&o.loaded);
+	ck_assert_int_eq(unsetenv("XDG_CONFIG_HOME"), 0);
+	ck_assert_int_eq(setenv("HOME", dir, 1), 0);
+	snprintf(command, sizeof(command), "mkdir %s/.config && mv %s/readyd %s/.config", dir, dir,
+		dir);
+	ck_assert_int_eq(system(command), 0);
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_uint_eq(o.conf.limit_sessions, 7);
+	conf_loaded_deinit(&o.loaded);
+	ck_assert_int_eq(setenv("HOME", "relative", 1), 0);
+	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
+	ck_assert_uint_eq(o.conf.limit_sessions, 1024);
+	own_files = false;
+	/* Mistakes, with their place. */
+	path = write_file("bad.yaml", "limits:\n  sesions: 5\n");
+	snprintf(option, sizeof(option), "--config=%s", path);
+	ck_assert_int_eq(parse(option, NULL, NULL), EXIT_CONFIG);
+	says_three("bad.yaml:2:3: unknown key 'limits.sesions'");
+	ck_assert_int_eq(parse("--check-config", path, NULL), EXIT_USAGE);
+	says_three("readyd takes no arguments");
+	own_files = true;
+	ck_assert_int_eq(parse("--check-config", path, NULL), EXIT_CONFIG);
+	says_three("bad.yaml:2:3");
+	own_files = false;
+	ck_assert_int_eq(parse("--config=/nowhere", NULL, NULL), EXIT_CONFIG);
+	says_three("/nowhere: this file cannot be read");
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
+/* What --default-config prints is good, and so it is with every # taken away: then it has every key. */
+START_TEST(default_file)
+{
+	char all[sizeof(out.text)], *to = all, option[160];
+	struct conf defaults;
+	struct conf_row row;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(parse("--default-config", NULL, NULL), 0);
+	snprintf(option, sizeof(option), "--config=%s", write_file("default.yaml", out.text));
+	for (const char *s = out.text, *end; (end = strchr(s, '\n')); s = end + 1) {
+		if (s[0] != '#' || s[1] == '#')
+			continue;
+		memcpy(to, s + 1, (size_t)(end - s));
+		to += end - s;
+	}
+	*to = 0;
+	ck_assert_int_eq(parse(option, NULL, NULL), -1);
+	conf_init(&defaults);
+	ck_assert_mem_eq(&o.conf, &defaults, sizeof(defaults));
+	conf_loaded_deinit(&o.loaded);
+	snprintf(option, sizeof(option), "--config=%s", write_file("all.yaml", all));
+	ck_assert_int_eq(parse(option, NULL, NULL), -1);
+	ck_assert_mem_eq(&o.conf, &defaults, sizeof(defaults));
+	for (size_t i = 0; conf_row(i, &row); i++)
+		ck_assert_msg(o.loaded.origins[i].line > 0, "%s is not in it", row.key);
+	conf_loaded_deinit(&o.loaded);
+	snprintf(option, sizeof(option), "rm -r %s", dir);
+	ck_assert_int_eq(system(option), 0);
+}
+END_TEST
+
+UNIT_MAIN("supervisor/options", good, files, default_file, where_a_private_instance_is,
+	bad_configuration, usage, help, ready_fd, manual)
