@@ -155,9 +155,10 @@ ptrdiff_t rdy__io_done(struct rdy_io *io, ptrdiff_t r)
 {
 	/*
 	 * Invariant: IO-2: whatever ends in -EAGAIN arms the registration again. Why: it is what mode EDGE promises
-	 * where edges are emulated. Test: tests/unit/net/again.c/every_call_arms_again
+	 * where edges are emulated; the kernel's own need nothing. Test: tests/unit/net/again.c/every_call_arms_again
 	 */
-	if (r == -EAGAIN && (io->source.mode & ~RDY_EXCLUSIVE) == RDY_EDGE)
+	if (r == -EAGAIN && (io->source.mode & ~RDY_EXCLUSIVE) == RDY_EDGE &&
+		!(rdy_registry_caps(io->source.registry) & RDY_CAP_EDGE))
 		(void)rdy_source_rearm(&io->source);
 	return r;
 }

@@ -19,6 +19,7 @@ int rdy__registry_new(struct rdy_poll *poll, struct rdy_registry **ret)
 		return -ENOMEM;
 	registry->hub = poll->hub;
 	registry->poll = poll;
+	registry->caps = poll->ops->caps;
 	registry->single = poll->flags & RDY_POLL_SINGLE_THREAD;
 	atomic_init(&registry->n_refs, 1);
 	atomic_fetch_add(&registry->hub->n_refs, 1);
@@ -72,6 +73,11 @@ void rdy__registry_leave(struct rdy_registry *registry)
 struct rdy_registry *rdy_poll_registry(struct rdy_poll *poll)
 {
 	return poll ? poll->registry : NULL;
+}
+
+uint32_t rdy_registry_caps(const struct rdy_registry *registry)
+{
+	return registry ? registry->caps : 0;
 }
 
 struct rdy_registry *rdy_registry_ref(struct rdy_registry *registry)

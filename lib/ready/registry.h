@@ -26,6 +26,9 @@ RDY_API struct rdy_registry *rdy_registry_ref(struct rdy_registry *registry);
 /* One owner less; the last one frees it. NULL is allowed. Returns NULL. Thread: any. Since: 0.1. */
 RDY_API struct rdy_registry *rdy_registry_unref(struct rdy_registry *registry);
 
+/* rdy_poll_caps() of the registry's poll, also after it was freed. 0 if registry is NULL. Thread: any. Since: 0.1. */
+RDY_API uint32_t rdy_registry_caps(const struct rdy_registry *registry);
+
 /*
  * rdy_poll_register(), rdy_poll_modify(), rdy_poll_rearm(), rdy_poll_deregister() of the registry's poll.
  * Ownership: fd is borrowed until it is deregistered.

@@ -31,6 +31,22 @@ START_TEST(a_handle_does_what_the_poll_does)
 }
 END_TEST
 
+START_TEST(knows_what_the_poll_can)
+{
+	ck_assert_uint_eq(rdy_registry_caps(NULL), 0);
+	for_each_variant(b)
+	{
+		struct rdy_registry *r = rdy_registry_ref(rdy_poll_registry(b.poll));
+		uint32_t caps = rdy_poll_caps(b.poll);
+
+		ck_assert_uint_eq(rdy_registry_caps(r), caps);
+		b.poll = rdy_poll_free(b.poll);
+		ck_assert_uint_eq(rdy_registry_caps(r), caps);
+		rdy_registry_unref(r);
+	}
+}
+END_TEST
+
 START_TEST(outlives_the_poll)
 {
 	for_each_variant(b)
@@ -241,6 +257,6 @@ START_TEST(exclusive_is_asked_for)
 }
 END_TEST
 
-UNIT_MAIN("reactor/registry", a_handle_does_what_the_poll_does, outlives_the_poll,
-	freed_while_others_register, nothing_of_nothing, many_at_a_time, exclusive_rules,
-	exclusive_comes_back, exclusive_is_asked_for)
+UNIT_MAIN("reactor/registry", a_handle_does_what_the_poll_does, knows_what_the_poll_can,
+	outlives_the_poll, freed_while_others_register, nothing_of_nothing, many_at_a_time,
+	exclusive_rules, exclusive_comes_back, exclusive_is_asked_for)

@@ -42,6 +42,7 @@ struct rdy__hub {
 struct rdy_registry {
 	struct rdy__hub *hub; /* a reference: its guard */
 	atomic_uint n_refs;
+	uint32_t caps;	      /* of its poll */
 	bool single;	      /* SINGLE_THREAD: the lock is not used */
 	pthread_mutex_t lock; /* poll, its table, changes of its selector */
 	atomic_bool busy; /* somebody has the lock: the waiting thread need not take it to know */
