@@ -284,6 +284,39 @@ START_TEST(all)
 END_TEST
 
 /* Not by the table: what it needs is a process, which is none of inject's business. */
+/* Whatever fails, what is not taken over is as it was. */
+START_TEST(refused_and_unchanged)
+{
+	static struct place world;
+	size_t n_calls;
+
+	open_place(&world);
+	a_socket(&world);
+	inject_watch(KINDS);
+	ck_assert_int_eq(call_io_new(&world), 0);
+	n_calls = inject_stop();
+	/* Two questions, two changes, and memory. */
+	ck_assert_uint_ge(n_calls, 5);
+	close_place(&world);
+	for (size_t n = 0; n < n_calls; n++) {
+		for (const int *error = inject_errors(n); *error; error++) {
+			int flags, status;
+
+			open_place(&world);
+			a_socket(&world);
+			flags = fcntl(world.fd, F_GETFD);
+			status = fcntl(world.fd, F_GETFL);
+			inject_fail(KINDS, n, *error, false);
+			ck_assert_int_lt(call_io_new(&world), 0);
+			inject_stop();
+			ck_assert_int_eq(fcntl(world.fd, F_GETFD), flags);
+			ck_assert_int_eq(fcntl(world.fd, F_GETFL), status);
+			close_place(&world);
+		}
+	}
+}
+END_TEST
+
 START_TEST(children)
 {
 	static struct place world;
@@ -299,4 +332,4 @@ START_TEST(children)
 }
 END_TEST
 
-UNIT_MAIN("faults/net", all, children)
+UNIT_MAIN("faults/net", all, refused_and_unchanged, children)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The ways in which tests/mutants/run breaks the library: name, test that has to notice, file, and pairs of what stands
-there (once) and what comes in its place (and a third one: the file, if it is another). The file is below lib/; a name in the test column is a program of
-tests/unit/reactor, or "faults" and "calls" (tests/faults), "stress", "base" (tests/unit/base/clock.c)."""
+"""The ways in which tests/mutants/run breaks the library (lib/net and lib/os: mutations_net.py): name, test that has to
+notice, file, and pairs of what stands there (once) and what comes in its place (and a third one: the file, if it is
+another). The file is below lib/. A test is a program of tests/unit/reactor, of tests/unit/net or tests/unit/os
+("net-io", "os-child"), or "faults", "calls" and "net-faults" (tests/faults), "stress", "base"
+(tests/unit/base/clock.c)."""
 
 REGISTRY = "reactor/registry.c"
 WAIT = "reactor/wait.c"
