@@ -19,14 +19,16 @@ RDY_API int rdy_udp_bind(const struct rdy_addr *addr, struct rdy_io **ret);
 /*
  * Connect: rdy_socket_send() goes there, and what comes from elsewhere is dropped. May be done again.
  * Errors: -EINVAL NULL, no IP address · -ENOTSOCK · -ENETUNREACH · -EACCES a broadcast address without
- *   rdy_udp_set_broadcast() · -EAFNOSUPPORT. Thread: the io's. Since: 0.1.
+ *   rdy_udp_set_broadcast() · -EAFNOSUPPORT · -EINPROGRESS and those of rdy_tcp_connect() if it is a TCP socket.
+ * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_udp_connect(struct rdy_io *io, const struct rdy_addr *addr);
 
 /*
  * Options, on or off (1 or 0), or a number: SO_BROADCAST, IP_MULTICAST_LOOP, IP_MULTICAST_TTL (0 to 255),
  * IPV6_MULTICAST_LOOP, IPV6_V6ONLY.
- * Errors: -EINVAL NULL, another value · -ENOTSOCK · -ENOPROTOOPT no socket of that family, no UDP.
+ * Errors: -EINVAL NULL, another value, IP_MULTICAST_TTL of a TCP socket · -ENOTSOCK · -ENOPROTOOPT no socket of that
+ *   family, no UDP.
  * Thread: the io's. Since: 0.1.
  */
 RDY_API int rdy_udp_set_broadcast(struct rdy_io *io, int on);

@@ -208,4 +208,22 @@ START_TEST(wrong_arguments)
 }
 END_TEST
 
-UNIT_MAIN("net/udp", datagrams, options, groups, addresses_that_cannot_be_had, wrong_arguments)
+/* The kernel's answers, which have no name of their own. */
+START_TEST(a_tcp_socket)
+{
+	struct rdy_addr at = addr_of("127.0.0.1:0");
+	int sock = socket(AF_INET, SOCK_STREAM, 0);
+	struct rdy_io *listener, *io;
+
+	ck_assert_int_eq(rdy_tcp_listen(&at, 0, &listener), 0);
+	ck_assert_int_eq(rdy_socket_local_addr(listener, &at), 0);
+	ck_assert_int_eq(rdy_io_new(sock, &io), 0);
+	ck_assert_int_eq(rdy_udp_set_multicast_ttl_v4(io, 1), -EINVAL);
+	ck_assert_int_eq(rdy_udp_connect(io, &at), -EINPROGRESS);
+	rdy_io_free(io);
+	rdy_io_free(listener);
+}
+END_TEST
+
+UNIT_MAIN("net/udp", datagrams, a_tcp_socket, options, groups, addresses_that_cannot_be_had,
+	wrong_arguments)
