@@ -99,6 +99,12 @@ int main(int argc, char **argv)
 	/* Other threads may be anywhere: nothing is tidied up under them. */
 	if (atomic_load(&agent.status))
 		_exit(atomic_load(&agent.status));
+	/*
+	 * What is in quarantine goes away in the exit itself, and that may never return: nothing else happens
+	 * before it, not even a sanitizer's look for leaks, whose second process would share the descriptors.
+	 */
+	if (agent.n_quarantined)
+		_exit(EXIT_SUCCESS);
 	agent_deinit(&agent);
 	return EXIT_SUCCESS;
 }

@@ -257,6 +257,25 @@ static uint32_t count_serving(const struct agents *a)
 	return n;
 }
 
+/*
+ * One that was told to end is known to be stuck only when its time is over; whoever makes them faster than that
+ * must not have any number of them.
+ */
+static bool has_wedged(const struct supervisor *sv, uid_t uid)
+{
+	size_t n = children_stuck(&sv->children, CHILD_AGENT, uid);
+
+	if (n >= AGENTS_STUCK_MAX ||
+		children_stuck(&sv->children, CHILD_CLOSER, uid) >= REMAINS_STUCK_MAX)
+		return true;
+	rdy__list_for_each (l, &sv->agents.all) {
+		const struct agent *agent = rdy__list_entry(l, struct agent, link);
+
+		n += agent->uid == uid && agent->state == AGENT_ENDING;
+	}
+	return n >= AGENTS_LEAVING_MAX;
+}
+
 enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved,
 	struct agent **ret, uint32_t *ret_detail)
 {
@@ -266,8 +285,7 @@ enum wire_error agents_get(struct supervisor *sv, uid_t uid, uint32_t n_reserved
 		*ret = agent;
 		return WIRE_OK;
 	}
-	if (children_stuck(&sv->children, CHILD_AGENT, uid) >= AGENTS_STUCK_MAX ||
-		children_stuck(&sv->children, CHILD_CLOSER, uid) >= REMAINS_STUCK_MAX)
+	if (has_wedged(sv, uid))
 		return WIRE_E_UID_WEDGED;
 	if (failures_block(&sv->agents.failures, uid, rdy__now_ns()))
 		return WIRE_E_AGENT_FAILED;

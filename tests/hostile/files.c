@@ -16,6 +16,29 @@
 #include "unit.h"
 
 #define QUARANTINE_MAX 16u
+#define WEDGED_LOOKS 5
+
+/* A session, or -1: the user has to wait. */
+static int look_served(const struct instance *in)
+{
+	uint8_t hello[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
+	struct wire_error_record e = {0};
+	int sock = raw_connect(in->sock), r;
+	struct raw_frame frame;
+
+	raw_send(sock, hello, raw_put_hello(hello, RAW_FEATURES), NULL, 0);
+	r = raw_recv(sock, &frame, PATIENCE_MS);
+	if (r == -ECONNRESET)
+		r = raw_recv(sock, &frame, PATIENCE_MS);
+	need_int(r, ==, 1);
+	if (frame.f.header.type == WIRE_WELCOME)
+		return sock;
+	if (frame.f.header.type == WIRE_ERROR)
+		wire_get_error(&frame.f, &e);
+	need(e.error == WIRE_E_UID_WEDGED, "type %#x, %s", frame.f.header.type,
+		wire_error_name(e.error));
+	return rdy__fd_close(sock);
+}
 
 /*
  * A session, as soon as fewer than three of the user's agents are killed and not gone: each refused file has
@@ -23,27 +46,40 @@
  */
 static int wait_served(const struct instance *in)
 {
-	uint8_t hello[WIRE_HEADER_BYTES + WIRE_HELLO_BYTES];
 	int64_t start = now_ns();
-	struct wire_error_record e = {0};
-	struct raw_frame frame;
-	int sock, r;
+	int sock;
 
-	for (;;) {
-		sock = raw_connect(in->sock);
-		raw_send(sock, hello, raw_put_hello(hello, RAW_FEATURES), NULL, 0);
-		r = raw_recv(sock, &frame, PATIENCE_MS);
-		if (r == -ECONNRESET)
-			r = raw_recv(sock, &frame, PATIENCE_MS);
-		need_int(r, ==, 1);
-		if (frame.f.header.type == WIRE_WELCOME)
-			return sock;
-		if (frame.f.header.type == WIRE_ERROR)
-			wire_get_error(&frame.f, &e);
-		need(e.error == WIRE_E_UID_WEDGED, "type %#x, %s", frame.f.header.type,
-			wire_error_name(e.error));
-		rdy__fd_close(sock);
+	while ((sock = look_served(in)) < 0)
 		need(look_again(start), "it is not served");
+	return sock;
+}
+
+/* None serves but the innocent one's. */
+static bool at_rest(const struct instance *in)
+{
+	return instance_helpers(in, "agent", (pid_t[8]){0}, 8) == 1;
+}
+
+static void wait_rest(const struct instance *in)
+{
+	int64_t start = now_ns();
+
+	while (!at_rest(in))
+		need(look_again(start), "an agent is still there");
+}
+
+/* That an agent is stuck is known some time after it was told to end. From then on nobody is served. */
+static void wait_wedged(const struct instance *in)
+{
+	int64_t start = now_ns();
+	int n_refused = 0, sock;
+
+	while (n_refused < WEDGED_LOOKS) {
+		sock = look_served(in);
+		n_refused = sock < 0 ? n_refused + 1 : 0;
+		rdy__fd_close(sock);
+		wait_rest(in);
+		need(look_again(start), "it is still served");
 	}
 }
 
@@ -192,11 +228,10 @@ static size_t wait_end(const struct instance *in, size_t stuck)
 	int same = 0;
 
 	while (same < STUCK_LOOKS) {
-		/* The innocent one's is always there. */
-		bool at_rest = instance_helpers(in, "agent", (pid_t[8]){0}, 8) == 1;
+		bool rest = at_rest(in);
 		size_t n = instance_ending(in);
 
-		same = at_rest && n == stuck ? same + 1 : 0;
+		same = rest && n == stuck ? same + 1 : 0;
 		stuck = n;
 		need(look_again(start), "%zu agents that cannot end", stuck);
 	}
@@ -229,11 +264,8 @@ static void silent_file(const struct instance *in, uint32_t n, void *arg)
 		stuck = wait_end(in, stuck);
 	}
 	note("%zu agents cannot end", stuck);
-	for (int i = 0; i < 5 && stuck == WEDGED_MAX; i++) {
-		sock = raw_connect(in->sock);
-		raw_expect_fatal(sock, WIRE_E_UID_WEDGED, RAW_ANY);
-		rdy__fd_close(sock);
-	}
+	if (stuck == WEDGED_MAX)
+		wait_wedged(in);
 	fuse_end(f);
 	sock = wait_served(in);
 	raw_ping(sock);
@@ -248,6 +280,51 @@ START_TEST(silent_fuse_file)
 		unit_skip("no FUSE here: %s", strerror(fuse_missing()));
 	attack(&(struct attack){.name = "FUSE file without an answer",
 		.round = silent_file,
+		.prepare = start_fuse,
+		.arg = &f,
+		.rounds = 1,
+		.rounds_max = 1,
+		.agent_ends = true,
+		.options = {"agent.idle_exit=100ms"},
+		.expects = {"agent=wedged", "agent=stuck"}});
+}
+END_TEST
+
+#define LEAVING_MAX 8u
+#define HASTE_MAX 40u
+
+/* Faster than anybody can tell that one is stuck: the number of such agents has an end all the same. */
+static void silent_file_in_haste(const struct instance *in, uint32_t n, void *arg)
+{
+	struct fuse *f = arg;
+	uint32_t i;
+	size_t stuck;
+	int sock;
+
+	fuse_silence(f);
+	for (i = 0; i < HASTE_MAX && (sock = look_served(in)) >= 0; i++) {
+		raw_register(sock, f->file, 1, WIRE_READABLE, WIRE_EDGE, 0);
+		rdy__fd_close(sock);
+		wait_rest(in);
+	}
+	stuck = wait_end(in, 0);
+	note("%zu agents cannot end, after %u sessions", stuck, i);
+	need_int(i, <, HASTE_MAX);
+	need_int(stuck, <=, LEAVING_MAX);
+	fuse_end(f);
+	sock = wait_served(in);
+	raw_ping(sock);
+	rdy__fd_close(sock);
+}
+
+START_TEST(silent_fuse_files_in_haste)
+{
+	struct fuse f;
+
+	if (fuse_missing())
+		unit_skip("no FUSE here: %s", strerror(fuse_missing()));
+	attack(&(struct attack){.name = "FUSE files without an answer, in haste",
+		.round = silent_file_in_haste,
 		.prepare = start_fuse,
 		.arg = &f,
 		.rounds = 1,
@@ -287,4 +364,4 @@ END_TEST
 
 UNIT_MAIN("hostile/files", refused_regular_file, refused_directory, refused_dev_null,
 	refused_proc_file, too_many_refused_files, refused_fuse_file, silent_fuse_file,
-	silent_fuse_file_at_the_end)
+	silent_fuse_files_in_haste, silent_fuse_file_at_the_end)

@@ -94,17 +94,27 @@ size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids
 	return found;
 }
 
-/* Its memory is gone, but it is no zombie yet. The state it sleeps in tells nothing more. */
+/*
+ * Its memory is gone, but nobody can reap it yet: it is no zombie, or one whose other threads are still there
+ * (the thread that ends last closes the files, and the first one is a zombie by then). The state it sleeps in
+ * tells nothing more.
+ */
 static bool is_ending(pid_t pid)
 {
 	char text[512], *at;
+	long n_threads;
 
 	if (read_small(pid, "cmdline", text, sizeof(text)) && text[0])
 		return false;
 	if (!read_small(pid, "stat", text, sizeof(text)))
 		return false;
 	at = strrchr(text, ')');
-	return at && strncmp(at, ") Z", 3) != 0;
+	/* proc_pid_stat(5): (3) the state, (20) the number of threads. */
+	if (!at || sscanf(at,
+			   ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld",
+			   &n_threads) != 1)
+		return false;
+	return at[2] != 'Z' || n_threads > 1;
 }
 
 size_t instance_ending(const struct instance *in)
