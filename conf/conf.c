@@ -254,11 +254,48 @@ bool conf_row(size_t i, struct conf_row *ret)
 	if (i >= conf_schema_n)
 		return false;
 	k = &conf_schema[i];
-	*ret = (struct conf_row){k->key, conf_form(k), k->fallback, k->text, is_yamls_own(k), ""};
+	*ret = (struct conf_row){
+		k->key, conf_form(k), k->fallback, k->text, is_yamls_own(k), k->live, ""};
 	if (k->max) {
 		conf_format(k, k->min, min, sizeof(min));
 		conf_format(k, k->max, max, sizeof(max));
 		snprintf(ret->range, sizeof(ret->range), "%s..%s", min, max);
 	}
 	return true;
+}
+
+static size_t n_value(const struct conf_key *k)
+{
+	return k->type == CONF_NAME   ? CONF_NAME_BYTES
+	       : k->type == CONF_PATH ? CONF_PATH_BYTES
+				      : sizeof(uint64_t);
+}
+
+const char *conf_value(const struct conf *c, size_t i, char *buf)
+{
+	const struct conf_key *k = &conf_schema[i];
+	const char *at = (const char *)c + k->offset;
+	uint64_t number;
+
+	if (k->type == CONF_NAME || k->type == CONF_PATH) {
+		memcpy(buf, at, n_value(k));
+		return buf;
+	}
+	memcpy(&number, at, sizeof(number));
+	conf_format(k, number, buf, CONF_VALUE_BYTES);
+	return buf;
+}
+
+bool conf_same(const struct conf *a, const struct conf *b, size_t i)
+{
+	const struct conf_key *k = &conf_schema[i];
+
+	return memcmp((const char *)a + k->offset, (const char *)b + k->offset, n_value(k)) == 0;
+}
+
+void conf_copy(struct conf *c, const struct conf *from, size_t i)
+{
+	const struct conf_key *k = &conf_schema[i];
+
+	memcpy((char *)c + k->offset, (const char *)from + k->offset, n_value(k));
 }

@@ -134,16 +134,32 @@ int conf_parse(const struct conf_key *k, const char *text, uint64_t *ret)
 	return 0;
 }
 
+static void format_choice(const char *words, uint64_t value, char *buf, size_t n)
+{
+	while (value-- && *words)
+		words = strchrnul(words, '|') + 1;
+	snprintf(buf, n, "%.*s", (int)strcspn(words, "|"), words);
+}
+
 void conf_format(const struct conf_key *k, uint64_t value, char *buf, size_t n)
 {
 	const struct unit *units = k->type == CONF_DURATION  ? durations
 				   : k->type == CONF_SIZE    ? sizes
 				   : k->type == CONF_PERCENT ? percent
+				   : k->type == CONF_RATE    ? rate + 1
 							     : plain;
 	const struct unit *best = units;
 
 	if (k->type == CONF_MODE) {
 		snprintf(buf, n, "0%03llo", (unsigned long long)value);
+		return;
+	}
+	if (k->type == CONF_CHOICE) {
+		format_choice(k->words, value, buf, n);
+		return;
+	}
+	if (k->words && value == 0) {
+		snprintf(buf, n, "%s", k->words);
 		return;
 	}
 	for (; value && units->name; units++)

@@ -3,6 +3,7 @@
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct conf_key {
 		words; /* CHOICE: "auto|epoll|poll"; COUNT, RATE, DURATION: a word for 0, or NULL */
 	const char *fallback;
 	const char *text;
+	bool live; /* a reload changes it; else it counts from the next start */
 };
 
 extern const struct conf_key conf_schema[];

@@ -151,6 +151,9 @@ static const struct {
 	{CONTROL_E_AGENT_SILENT, CTL_SILENT, "AGENT_SILENT",
 		"the user's agent has not answered for two seconds; it is being replaced",
 		"again in a moment, or readyctl explain uid:U"},
+	/* Where it is awaited its own words are said. */
+	{CONTROL_E_BAD_CONFIGURATION, CTL_FAILED, "BAD_CONFIGURATION",
+		"there is a mistake in the configuration", "readyctl config check"},
 	{CONTROL_E_TOO_LARGE, CTL_FAILED, "TOO_LARGE", "the message is too long", "fewer bytes"},
 	{CONTROL_E_METHOD_NOT_FOUND, CTL_FAILED, "METHOD_NOT_FOUND",
 		"readyd is older than this readyctl", "the same version of both"},

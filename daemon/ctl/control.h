@@ -14,6 +14,9 @@ int ctl_explain(const struct ctl_options *o, const char *path, struct ctl_proble
 /* kick, freeze, thaw, log-level */
 int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 
+/* config, reload */
+int ctl_config(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+
 /* One object on standard output: a line, or indented. Returns 0 or an exit code. */
 int ctl_put_json(const struct ctl_options *o, const json_t *value, struct ctl_problem *p);
 /* What is there is out, or why not. CTL_CLOSED: nobody reads any more. */

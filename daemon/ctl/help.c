@@ -16,7 +16,9 @@ static const char overview[] =
 	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
 	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
-	"  kick session:N; freeze, thaw uid:U; log-level [LEVEL]; version; help [VERB]\n"
+	"  kick session:N; freeze, thaw uid:U; log-level [LEVEL]; config show, check, diff; "
+	"reload; "
+	"help\n"
 	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
 	"--help\n"
@@ -191,6 +193,34 @@ static const char log_level_page[] =
 	"  readyctl log-level debug\n"
 	"\n" CONTROL_EXITS;
 
+static const char config_page[] =
+	"usage: readyctl config [OPTIONS] show | check | diff\n"
+	"\n"
+	"show: every key, its value in force, and where that is from. check: are the files good, "
+	"and "
+	"what\n"
+	"would a reload do? diff: which keys it would change. Administrators only.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl config show | grep -v default\n"
+	"  readyctl config check && readyctl config diff\n"
+	"\n" CONTROL_EXITS;
+
+static const char reload_page[] =
+	"usage: readyctl reload [OPTIONS]\n"
+	"\n"
+	"Has readyd read its configuration again, and returns when it has. All of it counts, or "
+	"with "
+	"a\n"
+	"mistake nothing (exit 1). Names what has changed, and what waits for a restart. "
+	"Administrators\n"
+	"only.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl reload\n"
+	"  sudo systemctl reload readyd\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -218,10 +248,10 @@ static const char help_page[] =
 int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
 	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
-		"freeze", "thaw", "log-level", "version", "help"};
+		"freeze", "thaw", "log-level", "config", "reload", "version", "help"};
 	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
-		explain_page, kick_page, freeze_page, thaw_page, log_level_page, version_page,
-		help_page};
+		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
+		reload_page, version_page, help_page};
 	const char *near;
 
 	if (!verb) {

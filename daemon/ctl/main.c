@@ -76,6 +76,9 @@ static int control_verb(const struct ctl_options *o, struct ctl_problem *p)
 		return ctl_ls(o, path, p);
 	case CTL_VERB_EXPLAIN:
 		return ctl_explain(o, path, p);
+	case CTL_VERB_CONFIG:
+	case CTL_VERB_RELOAD:
+		return ctl_config(o, path, p);
 	default:
 		return ctl_act(o, path, p);
 	}

@@ -18,7 +18,10 @@
 #define ACTS \
 	(1u << CTL_VERB_KICK | 1u << CTL_VERB_FREEZE | 1u << CTL_VERB_THAW | \
 		1u << CTL_VERB_LOG_LEVEL)
-#define CONTROL (1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS)
+#define RELOAD (1u << CTL_VERB_RELOAD)
+#define CONTROL \
+	(1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS | 1u << CTL_VERB_CONFIG | \
+		RELOAD)
 
 static const struct {
 	const char *name;
@@ -34,6 +37,8 @@ static const struct {
 	{"freeze", CTL_VERB_FREEZE, "uid:1000"},
 	{"thaw", CTL_VERB_THAW, "uid:1000"},
 	{"log-level", CTL_VERB_LOG_LEVEL, NULL}, /* may have one */
+	{"config", CTL_VERB_CONFIG, "show"},
+	{"reload", CTL_VERB_RELOAD, NULL},
 	{"version", CTL_VERB_VERSION, NULL},
 	{"help", CTL_VERB_HELP, NULL},
 };
@@ -73,7 +78,7 @@ static const struct {
 	[OPTION_JSON] = {WAIT | WATCH | VERSION | CONTROL, NULL},
 	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
-	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS, NULL},
+	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS | RELOAD, NULL},
 	[OPTION_REGISTRATIONS] = {LS, NULL},
 	[OPTION_SESSION] = {LS, "12"},
 	[OPTION_SESSIONS] = {LS, NULL},
@@ -337,6 +342,18 @@ bool ctl_options_control(const struct ctl_options *o)
 }
 
 /* The one word that some control verbs have. */
+static int check_config_word(const char *word, struct ctl_problem *p)
+{
+	static const char *const words[] = {"check", "diff", "show"};
+
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return 0;
+	unknown(p, "such view of the configuration as", word, words, RDY__ARRAY_SIZE(words));
+	ctl_problem_hint(p, "readyctl config show, check or diff");
+	return p->exit;
+}
+
 static int take_target(
 	struct ctl_options *o, const struct seen *seen, char *const words[], struct ctl_problem *p)
 {
@@ -359,7 +376,7 @@ static int take_target(
 		return p->exit;
 	}
 	o->target = seen->n_rest ? words[0] : NULL;
-	return 0;
+	return o->verb == CTL_VERB_CONFIG ? check_config_word(o->target, p) : 0;
 }
 
 /* Sort argv into options, the verb, and words, whose array the caller has made. */

@@ -28,6 +28,8 @@ enum ctl_verb {
 	CTL_VERB_FREEZE,
 	CTL_VERB_THAW,
 	CTL_VERB_LOG_LEVEL,
+	CTL_VERB_CONFIG,
+	CTL_VERB_RELOAD,
 };
 
 enum ctl_list { CTL_LIST_SESSIONS, CTL_LIST_REGISTRATIONS, CTL_LIST_AGENTS };
@@ -51,7 +53,7 @@ struct ctl_options {
 	/* of the control verbs */
 	bool pretty;	    /* --json=pretty */
 	enum ctl_list list; /* ls */
-	const char *target; /* explain, kick, freeze, thaw; log-level: may be NULL */
+	const char *target; /* explain, kick, freeze, thaw, config; log-level: may be NULL */
 	const char *uid;    /* ls --uid: a name or number, or NULL */
 	uint64_t session;   /* ls --session, 0 = all */
 	int64_t answer_ns;  /* how long an answer may take */

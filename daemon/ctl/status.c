@@ -41,6 +41,24 @@ static void put_users(const char *what, const json_t *uids, const char *hint)
 	}
 }
 
+static void put_configuration(const json_t *c)
+{
+	const json_t *refused = json_object_get(c, "refused");
+	char age[32];
+
+	ctl_words_age(json_object_get(c, "age"), age, sizeof(age));
+	printf("  config generation %lld, loaded %s ago from %lld file%s\n", get(c, "generation"),
+		age, get(c, "files"), get(c, "files") == 1 ? "" : "s");
+	if (json_is_number(refused)) {
+		ctl_words_age(refused, age, sizeof(age));
+		printf("  ! a reload was refused %s ago: readyctl config check\n", age);
+	}
+	if (get(c, "pending"))
+		printf("  ! %lld key%s of it wait%s for a restart: readyctl config show\n",
+			get(c, "pending"), get(c, "pending") == 1 ? "" : "s",
+			get(c, "pending") == 1 ? "s" : "");
+}
+
 static void put_status(const json_t *s)
 {
 	char up[32];
@@ -60,6 +78,7 @@ static void put_status(const json_t *s)
 	put_count("   requests", s, "requests", NULL);
 	put_count("   floods paused", s, "paused", NULL);
 	putchar('\n');
+	put_configuration(json_object_get(s, "configuration"));
 	put_users("is frozen", json_object_get(s, "frozen"), "readyctl thaw uid:");
 	put_users("does not answer", json_object_get(s, "silent"), "readyctl explain uid:");
 	if (get(s, "wedged"))

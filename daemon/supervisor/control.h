@@ -167,6 +167,9 @@ void control_explain_step(struct supervisor *sv, struct control *c);
 void control_explain_rows(
 	struct control *c, struct agent *agent, const struct channel_rows *rows, const void *data);
 
+/* control_config.c: Reload, CheckConfiguration, GetConfiguration; answered at once. */
+void control_configuration(struct supervisor *sv, struct control *c);
+
 /* A session that c's owner may know of, or NULL; never a control connection. */
 struct session *control_find_session(
 	struct supervisor *sv, const struct control *c, uint64_t number, struct agent **ret_agent);

@@ -163,7 +163,9 @@ static void set_level(struct supervisor *sv, struct control *c)
 
 static bool is_for_admins(enum control_method m)
 {
-	return m == CONTROL_FREEZE || m == CONTROL_THAW || m == CONTROL_SET_LOG_LEVEL;
+	return m == CONTROL_FREEZE || m == CONTROL_THAW || m == CONTROL_SET_LOG_LEVEL ||
+	       m == CONTROL_RELOAD || m == CONTROL_CHECK_CONFIGURATION ||
+	       m == CONTROL_GET_CONFIGURATION;
 }
 
 void control_begin(struct supervisor *sv, struct control *c)
@@ -196,6 +198,11 @@ void control_begin(struct supervisor *sv, struct control *c)
 			break;
 		case CONTROL_SET_LOG_LEVEL:
 			set_level(sv, c);
+			break;
+		case CONTROL_RELOAD:
+		case CONTROL_CHECK_CONFIGURATION:
+		case CONTROL_GET_CONFIGURATION:
+			control_configuration(sv, c);
 			break;
 		case CONTROL_EXPLAIN:
 			control_explain_begin(sv, c);

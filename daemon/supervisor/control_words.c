@@ -151,7 +151,7 @@ json_t *control_words_status(struct supervisor *sv, struct control *c)
 	const struct control_sums *s = &c->job.sums;
 
 	return json_pack("{s:s, s:i, s:I, s:s, s:f, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
+			 "s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O, s:o}",
 		"version", READYD_VERSION, "pid", (int)getpid(), "uid", (json_int_t)geteuid(),
 		"instance", sv->options->user ? "user" : "system", "uptime",
 		control_seconds(sv->started_at_ns, rdy__now_ns()), "log_level",
@@ -167,5 +167,6 @@ json_t *control_words_status(struct supervisor *sv, struct control *c)
 		control_count(s->events), "requests", control_count(s->requests), "surprises",
 		control_count(s->surprises), "paused", control_count(s->paused), "wedged",
 		control_count(control_words_wedged(sv, c->admin ? (uid_t)-1 : c->uid)), "frozen",
-		frozen_uids(sv, c), "silent", c->job.silent);
+		frozen_uids(sv, c), "silent", c->job.silent, "configuration",
+		control_words_configuration(sv, c->admin));
 }

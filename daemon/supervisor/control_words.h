@@ -20,6 +20,9 @@ json_t *control_words_agent(struct supervisor *sv, const struct agent *agent, js
 /* Status, from the job's sums. */
 json_t *control_words_status(struct supervisor *sv, struct control *c);
 
+/* A Configuration; what was wrong with a file is for administrators. control_config.c */
+json_t *control_words_configuration(const struct supervisor *sv, bool admin);
+
 /* Agents of the uid that are stuck in the kernel; -1: of all. */
 size_t control_words_wedged(const struct supervisor *sv, uid_t uid);
 

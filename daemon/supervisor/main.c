@@ -8,63 +8,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "drop.h"
+#include "nofile.h"
 #include "log.h"
 #include "options.h"
+#include "reload.h"
 #include "runtime.h"
 #include "supervisor.h"
 
-/* Of the supervisor itself, besides sessions and agents: what waits for the bouncer, and a few. */
-#define OWN_FDS 384u
-
-static const int priorities[] = {
-	[CONF_LOG_ERROR] = LOG_P_ERROR,
-	[CONF_LOG_WARNING] = LOG_P_WARNING,
-	[CONF_LOG_NOTICE] = LOG_P_NOTICE,
-	[CONF_LOG_INFO] = LOG_P_INFO,
-	[CONF_LOG_DEBUG] = LOG_P_DEBUG,
-};
-
-static rlim_t raise_nofile(void)
-{
-	struct rlimit l;
-
-	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
-		return 0;
-	l.rlim_cur = l.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &l);
-	getrlimit(RLIMIT_NOFILE, &l);
-	return l.rlim_cur;
-}
-
-/* A quota that the process limits cannot carry is an error now, not a surprise later. */
+/* Does what the process may open carry the configuration? Returns -1 to go on, or the exit status. */
 static int check_limits(const struct conf *c)
 {
-	rlim_t have = raise_nofile();
-	rlim_t agent = c->quota_registrations + 2 * c->quota_sessions + supervisor_fd_reserve(c);
-	rlim_t own = c->limit_sessions + c->limit_controls + CONTROL_RESERVED +
-		     4 * (c->limit_uids + CONTROL_RESERVED) + OWN_FDS;
-	rlim_t need = agent > own ? agent : own;
-	const char *key = agent > own ? "quota.default.registrations" : "limits.sessions";
-	char what[192], why[192], fix[192];
+	struct conf_error e;
 
-	if (need <= have)
+	nofile_raise();
+	if (nofile_check(c, &e) == 0)
 		return -1;
-	snprintf(what, sizeof(what), "%s is %llu but %s may open only %llu descriptors", key,
-		(unsigned long long)(agent > own ? c->quota_registrations : c->limit_sessions),
-		agent > own ? "an agent" : "readyd", (unsigned long long)have);
-	snprintf(why, sizeof(why), "with %s it takes up to %llu",
-		agent > own ? "the sessions and the reserve" : "the agents and the reserve",
-		(unsigned long long)need);
-	snprintf(fix, sizeof(fix),
-		"LimitNOFILE=%llu in the unit (systemctl edit readyd), ulimit -Hn, or a smaller %s",
-		(unsigned long long)need, key);
-	log_three(what, why, fix);
+	log_three(e.what, e.why, e.fix);
 	return EXIT_CONFIG;
 }
 
@@ -169,13 +133,13 @@ int main(int argc, char **argv)
 		status = choose_user(&o, &user);
 	if (status >= 0)
 		goto out;
-	log_set_level(priorities[o.conf.log_level]);
+	log_set_level(reload_log_level(&o.conf));
 	if (o.loaded.n_files)
 		log_line(LOG_P_INFO, "config=loaded files=%zu", o.loaded.n_files);
 	umask(077);
 	status = serve(&o, &runtime, &user);
 	runtime_deinit(&runtime);
 out:
-	conf_loaded_deinit(&o.loaded);
+	options_deinit(&o);
 	return status;
 }

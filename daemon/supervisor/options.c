@@ -67,8 +67,9 @@ static void help_config(void)
 	struct conf_row row;
 
 	for (size_t i = 0; conf_row(i, &row); i++)
-		printf("%s = %s\n    %s\n    form: %s%s%s\n", row.key, row.fallback, row.text,
-			row.form, row.range[0] ? "; range: " : "", row.range);
+		printf("%s = %s\n    %s\n    form: %s%s%s%s\n", row.key, row.fallback, row.text,
+			row.form, row.range[0] ? "; range: " : "", row.range,
+			row.live ? "" : "; needs a restart");
 }
 
 /* Words that two keys begin with, counted in bytes with their dots. */
@@ -112,7 +113,8 @@ static void default_config(void)
 			p = print_word(row.key, p) + 1;
 			puts("");
 		}
-		printf("## %s%s%s\n", row.text, "; ", row.range[0] ? row.range : row.form);
+		printf("## %s; %s%s\n", row.text, row.range[0] ? row.range : row.form,
+			row.live ? "" : "; needs a restart");
 		print_word(row.key, p);
 		printf(" %s%s%s\n", row.quoted ? "\"" : "", row.fallback, row.quoted ? "\"" : "");
 		before = row.key;
@@ -129,20 +131,23 @@ static int bad(const struct conf_error *e)
 }
 
 /* The files, then what was set on the command line, in its order. */
-static int load(struct options *o, const char *file, int argc, char **argv)
+int options_load(const struct options *o, struct conf_loaded *ret, struct conf_error *ret_error)
 {
-	struct conf_error e;
-	int c;
+	int r;
 
-	conf_loaded_init(&o->loaded);
-	if (config_load(&o->loaded, file, o->user, &e) < 0)
-		return bad(&e);
-	optind = 0; /* once more from the start, getopt(3) "NOTES" */
-	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1)
-		if (c == 'o' && conf_loaded_set_pair(&o->loaded, optarg, &e) < 0)
-			return bad(&e);
-	o->conf = o->loaded.conf;
-	return -1;
+	conf_loaded_init(ret);
+	r = config_load(ret, o->file, o->user, ret_error);
+	for (size_t i = 0; r == 0 && i < o->n_sets; i++)
+		r = conf_loaded_set_pair(ret, o->sets[i], ret_error);
+	return r;
+}
+
+void options_deinit(struct options *o)
+{
+	conf_loaded_deinit(&o->loaded);
+	free(o->sets);
+	o->sets = NULL;
+	o->n_sets = 0;
 }
 
 static int usage(const char *what, const char *why)
@@ -195,7 +200,7 @@ static int default_runtime_dir(struct options *o)
 	return -1;
 }
 
-static int take(struct options *o, int option, const char *argument, const char **ret_file)
+static int take(struct options *o, int option, const char *argument)
 {
 	switch (option) {
 	case OPT_USER:
@@ -206,9 +211,10 @@ static int take(struct options *o, int option, const char *argument, const char 
 	case OPT_READY_FD:
 		return set_ready_fd(o, argument);
 	case OPT_CONFIG:
-		*ret_file = argument;
+		o->file = argument;
 		return -1;
-	case 'o': /* when the files were read */
+	case 'o':
+		o->sets[o->n_sets++] = argument;
 		return -1;
 	case 'h':
 		help();
@@ -233,22 +239,31 @@ static int take(struct options *o, int option, const char *argument, const char 
 
 int options_parse(struct options *o, int argc, char **argv)
 {
-	const char *file = NULL;
+	struct conf_error e;
 	int c;
 
 	memset(o, 0, sizeof(*o));
 	o->ready_fd = -1;
+	conf_loaded_init(&o->loaded);
+	o->sets = calloc((size_t)argc + 1, sizeof(*o->sets)); /* more than there can be */
+	if (!o->sets) {
+		log_three("readyd cannot start", "there is no memory", "again later");
+		return EXIT_FAILURE;
+	}
+	optind = 0; /* from the start, getopt(3) "NOTES" */
 	while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
-		int status = take(o, c, optarg, &file);
+		int status = take(o, c, optarg);
 
 		if (status >= 0)
 			return status;
 	}
-	if (o->check_config && optind < argc && !file)
-		file = argv[optind++];
+	if (o->check_config && optind < argc && !o->file)
+		o->file = argv[optind++];
 	if (optind < argc)
 		return usage(
 			"readyd takes no arguments", "an argument without an option was given");
-	c = load(o, file, argc, argv);
-	return c >= 0 || o->runtime_dir[0] ? c : default_runtime_dir(o);
+	if (options_load(o, &o->loaded, &e) < 0)
+		return bad(&e);
+	o->conf = o->loaded.conf;
+	return o->runtime_dir[0] ? -1 : default_runtime_dir(o);
 }

@@ -111,9 +111,11 @@ static void take_signals(struct supervisor *sv)
 	struct signalfd_siginfo info;
 
 	while (read(sv->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		struct conf before;
+		struct conf_error e;
+
 		if (info.ssi_signo == SIGHUP)
-			log_line(LOG_P_NOTICE,
-				"reload=ignored why=\"changes count from the next start\"");
+			(void)reload_run(sv, &before, &e); /* it has said how it went */
 		else
 			stop(sv, info.ssi_signo);
 	}
@@ -246,7 +248,7 @@ static int adopt_all(struct supervisor *sv)
 	return r;
 }
 
-int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime)
+int supervisor_init(struct supervisor *sv, struct options *options, struct runtime *runtime)
 {
 	const struct rdy_poll_options po = {.size = sizeof(po), .flags = RDY_POLL_SINGLE_THREAD};
 	int r;
@@ -261,6 +263,7 @@ int supervisor_init(struct supervisor *sv, const struct options *options, struct
 	agents_init(&sv->agents);
 	holders_init(&sv->holders);
 	controls_init(sv);
+	reload_init(&sv->reload);
 	sv->log_level = log_get_level();
 	sv->started_at_ns = rdy__now_ns();
 	r = rdy_poll_new(&po, &sv->poll);

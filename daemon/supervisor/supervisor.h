@@ -20,6 +20,7 @@
 #include "options.h"
 #include "ready/poll.h"
 #include "ready/timer.h"
+#include "reload.h"
 #include "runtime.h"
 
 /* Tokens in the poll: kind:8 | index:24 | generation:32. */
@@ -36,7 +37,7 @@ enum token_kind {
 	((uint64_t)(kind) << 56 | (uint64_t)(index) << 32 | (uint32_t)(generation))
 
 struct supervisor {
-	const struct options *options;
+	struct options *options; /* its configuration changes by reload_run() alone */
 	struct runtime *runtime;
 	struct rdy_poll *poll;
 	struct rdy_events *events;
@@ -50,6 +51,7 @@ struct supervisor {
 	struct rate rate;
 	struct controls controls;
 	struct frozen frozen;
+	struct reload reload;
 	bool controls_busy; /* some have more to do at once */
 	int log_level;	    /* syslog priority, ours and our agents' */
 	int64_t started_at_ns;
@@ -64,7 +66,7 @@ struct supervisor {
 };
 
 /* runtime and options are borrowed. Returns 0 or -errno; deinit is legal after either. */
-int supervisor_init(struct supervisor *sv, const struct options *options, struct runtime *runtime);
+int supervisor_init(struct supervisor *sv, struct options *options, struct runtime *runtime);
 void supervisor_deinit(struct supervisor *sv);
 
 /* Serve until SIGINT or SIGTERM, then end everything. Returns 0, or -errno when the poll failed. */

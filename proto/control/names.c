@@ -20,6 +20,9 @@ const struct control_method_row control__methods[CONTROL_METHODS] = {
 	[CONTROL_FREEZE] = {OWN "Freeze", {"uid"}},
 	[CONTROL_THAW] = {OWN "Thaw", {"uid"}},
 	[CONTROL_SET_LOG_LEVEL] = {OWN "SetLogLevel", {"level"}},
+	[CONTROL_GET_CONFIGURATION] = {OWN "GetConfiguration"},
+	[CONTROL_CHECK_CONFIGURATION] = {OWN "CheckConfiguration"},
+	[CONTROL_RELOAD] = {OWN "Reload"},
 };
 
 static const char *const errors[CONTROL_ERRORS] = {
@@ -28,6 +31,7 @@ static const char *const errors[CONTROL_ERRORS] = {
 	[CONTROL_E_AGENT_SILENT] = OWN "AgentSilent",
 	[CONTROL_E_BUSY] = OWN "Busy",
 	[CONTROL_E_TOO_LARGE] = OWN "TooLarge",
+	[CONTROL_E_BAD_CONFIGURATION] = OWN "BadConfiguration",
 	[CONTROL_E_INTERFACE_NOT_FOUND] = SERVICE "InterfaceNotFound",
 	[CONTROL_E_METHOD_NOT_FOUND] = SERVICE "MethodNotFound",
 	[CONTROL_E_INVALID_PARAMETER] = SERVICE "InvalidParameter",

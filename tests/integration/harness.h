@@ -83,6 +83,8 @@ void instance_start(struct instance *in, ...) __attribute__((sentinel));
 void instance_start_with(struct instance *in, const char *const *options, size_t n);
 /* From here on a limit of descriptors in every process of an instance that is started; 0 = ours. */
 void instance_limit(uint32_t nofile);
+/* From here on this configuration file is read (borrowed); NULL = none. */
+void instance_config(const char *path);
 /* From here on this readyd is started (borrowed); NULL = the one that was built. */
 void instance_program(const char *path);
 /* This in a line of its log is no surprise. The text is borrowed. */

@@ -59,6 +59,7 @@ bool harness_old_kernel(void)
 
 static uint32_t limit_nofile;
 static const char *program = READYD;
+static const char *config; /* a file; NULL: none */
 
 void instance_program(const char *path)
 {
@@ -177,6 +178,11 @@ void instance_start(struct instance *in, ...)
 	instance_start_with(in, options, n);
 }
 
+void instance_config(const char *path)
+{
+	config = path;
+}
+
 void instance_begin(struct instance *in)
 {
 	char number[16], *args[2 * INSTANCE_OPTIONS + 14];
@@ -189,7 +195,7 @@ void instance_begin(struct instance *in)
 		args[n++] = (char *)OLDKERNEL;
 	args[n++] = (char *)program;
 	args[n++] = (char *)"--config"; /* not what this machine has */
-	args[n++] = (char *)"none";
+	args[n++] = (char *)(config ? config : "none");
 	args[n++] = (char *)"--runtime-dir";
 	args[n++] = in->runtime;
 	args[n++] = (char *)"--ready-fd";

@@ -67,8 +67,18 @@ int conf_set_pair(struct conf *c, const char *pair, struct conf_error *ret_error
 struct conf_row {
 	const char *key, *form, *fallback, *text;
 	bool quoted;	/* as text: YAML would take it for a number or a truth */
+	bool live;	/* a reload changes it; else it counts from the next start */
 	char range[64]; /* "10ms..1d"; empty where the form says it all */
 };
 bool conf_row(size_t i, struct conf_row *ret);
+
+#define CONF_VALUE_BYTES CONF_PATH_BYTES
+
+/* The value of row i as it would be written in a file. Returns buf, of CONF_VALUE_BYTES. */
+const char *conf_value(const struct conf *c, size_t i, char *buf);
+/* Is row i the same in both? */
+bool conf_same(const struct conf *a, const struct conf *b, size_t i);
+/* Row i as it is in another one. */
+void conf_copy(struct conf *c, const struct conf *from, size_t i);
 
 #endif

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch status ls explain kick freeze thaw log-level version help
-set -l control status ls explain kick freeze thaw log-level
+set -l verbs wait watch status ls explain kick freeze thaw log-level config reload version help
+set -l control status ls explain kick freeze thaw log-level config reload
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
@@ -12,6 +12,9 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a kick -d 'end
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a freeze -d 'stop a user'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a thaw -d 'undo freeze'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a log-level -d 'what is logged'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a config -d 'what is in force'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a reload -d 'read the configuration again'
+complete -c readyctl -n '__fish_seen_subcommand_from config' -a 'show check diff'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a help -d 'overview or a verb'
 complete -c readyctl -n '__fish_seen_subcommand_from help' -a "$verbs"
@@ -33,7 +36,7 @@ complete -c readyctl -n '__fish_seen_subcommand_from ls' -l registrations -d 'de
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l agents -d 'one for each user'
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l session -x -d 'of this session'
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l uid -x -a '(__fish_complete_users)' -d 'of this user'
-complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level' -s q -l quiet -d 'failures only'
+complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level reload' -s q -l quiet -d 'failures only'
 complete -c readyctl -n '__fish_seen_subcommand_from kick explain' -a "(readyctl ls -q --json --timeout 500ms 2>/dev/null | string replace -rf '^{\"session\":(\\d+),.*' 'session:\$1')"
 complete -c readyctl -n '__fish_seen_subcommand_from log-level' -a 'error warning notice info debug'
 complete -c readyctl -s h -l help -d 'help'

@@ -283,6 +283,47 @@ START_TEST(pairs)
 }
 END_TEST
 
+/* Each value is written as it can be read again. */
+START_TEST(values)
+{
+	static const char *const sets[] = {"log.level=debug", "sandbox=off", "selector=poll",
+		"adoption.grace=off", "adoption.grace=90s", "agent.idle_exit=1500ms",
+		"delivery.flood_rate=off", "limits.fd_reserve=auto", "limits.fd_reserve=1000",
+		"session.send_buffer=65537B", "session.send_buffer=1MiB", "quota.per_session=7%",
+		"sockets.session.mode=0600", "sockets.control.path=a/b", "user=x",
+		"quota.default.connects_per_s=7/s", "reactors=64"};
+	char value[CONF_VALUE_BYTES];
+	struct conf fresh = c, copy;
+	struct conf_row row;
+
+	for (size_t i = 0; conf_row(i, &row); i++) {
+		good(row.key, conf_value(&c, i, value));
+		ck_assert_mem_eq(&c, &fresh, sizeof(c));
+	}
+	for (size_t k = 0; k < sizeof(sets) / sizeof(sets[0]); k++) {
+		const char *eq = strchr(sets[k], '=');
+		size_t i = 0;
+
+		c = fresh;
+		ck_assert_int_eq(conf_set_pair(&c, sets[k], &e), 0);
+		while (conf_row(i, &row) && strncmp(row.key, sets[k], (size_t)(eq - sets[k])) != 0)
+			i++;
+		conf_value(&c, i, value);
+		copy = fresh;
+		ck_assert_int_eq(conf_set(&copy, row.key, value, &e), 0);
+		ck_assert_mem_eq(&copy, &c, sizeof(c));
+		/* Said as it was: no other unit, and words stay words. */
+		if (strcmp(sets[k], "adoption.grace=90s") != 0)
+			ck_assert_str_eq(value, eq + 1);
+		copy = fresh;
+		ck_assert(conf_same(&copy, &c, i) == (memcmp(&copy, &c, sizeof(c)) == 0));
+		conf_copy(&copy, &c, i);
+		ck_assert_mem_eq(&copy, &c, sizeof(c));
+		ck_assert(conf_same(&copy, &c, i));
+	}
+}
+END_TEST
+
 /* Each row's default is taken under its key and gives what conf_init() gave; both ends of a range hold. */
 START_TEST(rows)
 {
@@ -321,4 +362,4 @@ START_TEST(rows)
 END_TEST
 
 UNIT_MAIN_WITH("conf/conf", setup, unit_teardown, defaults, durations, sizes, numbers, modes, words,
-	names, paths, unknown_keys, pairs, rows)
+	names, paths, unknown_keys, pairs, values, rows)

@@ -340,8 +340,8 @@ END_TEST
 
 START_TEST(pages_of_help)
 {
-	static const char *const verbs[] = {
-		"status", "ls", "explain", "kick", "freeze", "thaw", "log-level"};
+	static const char *const verbs[] = {"status", "ls", "explain", "kick", "freeze", "thaw",
+		"log-level", "config", "reload"};
 
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		struct program c;

@@ -21,7 +21,7 @@ static int parse(const char *a, const char *b, const char *c)
 
 	while (argv[argc])
 		argc++;
-	optind = 0; /* start over, getopt(3) "NOTES" */
+	options_deinit(&o);
 	capture_start(&out, STDOUT_FILENO);
 	capture_start(&err, STDERR_FILENO);
 	status = options_parse(&o, argc, (char **)argv);
@@ -158,10 +158,16 @@ START_TEST(manual)
 	page[fread(page, 1, sizeof(page) - 1, f)] = 0;
 	fclose(f);
 	for (; conf_row(n, &row); n++) {
+		const char *said, *next, *restart;
 		char item[256];
 
 		snprintf(item, sizeof(item), "\n.It Cm %s No = %s\n", row.key, row.fallback);
-		ck_assert_msg(strstr(page, item), "not in readyd.yaml(5): %s", item + 1);
+		said = strstr(page, item);
+		ck_assert_msg(said, "not in readyd.yaml(5): %s", item + 1);
+		next = strstr(said + 1, "\n.It ");
+		next = next ? next : strstr(said, "\n.El");
+		restart = strstr(said, "\nNeeds a restart.");
+		ck_assert_msg((restart && restart < next) == !row.live, "%s", row.key);
 	}
 	for (const char *s = page; (s = strstr(s, "\n.It Cm ")); s++)
 		n_said++;
@@ -194,13 +200,11 @@ START_TEST(files)
 	snprintf(option, sizeof(option), "--config=%s", path);
 	ck_assert_int_eq(parse(option, NULL, NULL), -1);
 	ck_assert_uint_eq(o.conf.limit_sessions, 7);
-	conf_loaded_deinit(&o.loaded);
 	/* The command line goes before the file, wherever it stands. */
 	ck_assert_int_eq(parse("-olimits.uids=9", option, "-ouser=x"), -1);
 	ck_assert_uint_eq(o.conf.limit_sessions, 7);
 	ck_assert_uint_eq(o.conf.limit_uids, 9);
 	ck_assert_str_eq(o.conf.user, "x");
-	conf_loaded_deinit(&o.loaded);
 	/* A private instance's own. */
 	ck_assert_int_eq(setenv("XDG_CONFIG_HOME", dir, 1), 0);
 	snprintf(command, sizeof(command), "mkdir %s/readyd && mv %s %s/readyd", dir, path, dir);
@@ -208,7 +212,6 @@ START_TEST(files)
 	own_files = true;
 	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
 	ck_assert_uint_eq(o.conf.limit_sessions, 7);
-	conf_loaded_deinit(&o.loaded);
 	ck_assert_int_eq(unsetenv("XDG_CONFIG_HOME"), 0);
 	ck_assert_int_eq(setenv("HOME", dir, 1), 0);
 	snprintf(command, sizeof(command), "mkdir %s/.config && mv %s/readyd %s/.config", dir, dir,
@@ -216,7 +219,6 @@ START_TEST(files)
 	ck_assert_int_eq(system(command), 0);
 	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
 	ck_assert_uint_eq(o.conf.limit_sessions, 7);
-	conf_loaded_deinit(&o.loaded);
 	ck_assert_int_eq(setenv("HOME", "relative", 1), 0);
 	ck_assert_int_eq(parse("--user", NULL, NULL), -1);
 	ck_assert_uint_eq(o.conf.limit_sessions, 1024);
@@ -259,13 +261,11 @@ START_TEST(default_file)
 	ck_assert_int_eq(parse(option, NULL, NULL), -1);
 	conf_init(&defaults);
 	ck_assert_mem_eq(&o.conf, &defaults, sizeof(defaults));
-	conf_loaded_deinit(&o.loaded);
 	snprintf(option, sizeof(option), "--config=%s", write_file("all.yaml", all));
 	ck_assert_int_eq(parse(option, NULL, NULL), -1);
 	ck_assert_mem_eq(&o.conf, &defaults, sizeof(defaults));
 	for (size_t i = 0; conf_row(i, &row); i++)
 		ck_assert_msg(o.loaded.origins[i].line > 0, "%s is not in it", row.key);
-	conf_loaded_deinit(&o.loaded);
 	snprintf(option, sizeof(option), "rm -r %s", dir);
 	ck_assert_int_eq(system(option), 0);
 }

@@ -59,7 +59,7 @@ START_TEST(stops_by_ctrl_c)
 	daemon_start(&d, NULL);
 	a = client_open(&d);
 	kill(d.pid, SIGHUP);
-	WAIT_FOR(strstr(daemon_said(&d), "reload=ignored"));
+	WAIT_FOR(strstr(daemon_said(&d), "reload=done generation=2"));
 	client_ping(a);
 	kill(d.pid, SIGINT);
 	ck_assert_int_eq(daemon_wait(&d), 0);
