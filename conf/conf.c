@@ -135,7 +135,7 @@ static int wrong(const struct conf_key *k, const char *value, int r, enum conf_s
 	return -EINVAL;
 }
 
-static bool is_name(const char *s)
+bool conf_is_name(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -174,10 +174,15 @@ int conf_set_row(
 
 	switch (k->type) {
 	case CONF_NAME:
-		if (!is_name(value))
+		if (!conf_is_name(value))
 			return wrong(k, value, -EINVAL, style, e);
 		memset(at, 0, CONF_NAME_BYTES);
 		memcpy(at, value, strlen(value));
+		return 0;
+	case CONF_POLICY: /* a list is read by yaml_policy.c */
+		if (strcmp(value, k->fallback) != 0)
+			return wrong(k, value, -EINVAL, style, e);
+		memset(at, 0, sizeof(struct conf_policy));
 		return 0;
 	case CONF_PATH:
 		if (!is_path(value))
@@ -266,9 +271,16 @@ bool conf_row(size_t i, struct conf_row *ret)
 
 static size_t n_value(const struct conf_key *k)
 {
-	return k->type == CONF_NAME   ? CONF_NAME_BYTES
-	       : k->type == CONF_PATH ? CONF_PATH_BYTES
-				      : sizeof(uint64_t);
+	switch (k->type) {
+	case CONF_NAME:
+		return CONF_NAME_BYTES;
+	case CONF_PATH:
+		return CONF_PATH_BYTES;
+	case CONF_POLICY:
+		return sizeof(struct conf_policy);
+	default:
+		return sizeof(uint64_t);
+	}
 }
 
 const char *conf_value(const struct conf *c, size_t i, char *buf)
@@ -279,6 +291,14 @@ const char *conf_value(const struct conf *c, size_t i, char *buf)
 
 	if (k->type == CONF_NAME || k->type == CONF_PATH) {
 		memcpy(buf, at, n_value(k));
+		return buf;
+	}
+	if (k->type == CONF_POLICY) {
+		uint32_t n = c->policy.n_rules;
+
+		snprintf(buf, CONF_VALUE_BYTES, "%s", k->fallback);
+		if (n)
+			snprintf(buf, CONF_VALUE_BYTES, "%u rule%s", n, n == 1 ? "" : "s");
 		return buf;
 	}
 	memcpy(&number, at, sizeof(number));

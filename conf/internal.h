@@ -15,6 +15,12 @@ size_t conf_find(const char *key, size_t n);
 int conf_set_row(struct conf *c, size_t i, const char *value, enum conf_style style,
 	struct conf_error *ret_error);
 
+bool conf_is_name(const char *text);
+
+/* Parts of a rule from their text: "any", "user:ann", "group:ops"; "self:*", "*:*", "ann:*". 0 or -EINVAL. */
+int conf_rule_who(struct conf_rule *rule, const char *text);
+int conf_rule_names(struct conf_rule *rule, const char *text);
+
 /* Levenshtein's distance; SIZE_MAX if one is long. */
 size_t conf_distance(const char *a, size_t n_a, const char *b, size_t n_b);
 

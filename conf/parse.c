@@ -203,6 +203,8 @@ const char *conf_form(const struct conf_key *k)
 		return "octal permissions, like 0660";
 	case CONF_CHOICE:
 		return k->words;
+	case CONF_POLICY:
+		return "a list of rules, {who: any, allow: [connect, inspect], names: \"self:*\"}";
 	case CONF_NAME:
 		return "a name of letters, digits, '_', '-' or '.'";
 	default:

@@ -37,6 +37,11 @@ const struct conf_key conf_schema[] = {
 		"users served at once, each by an agent of its own", LIVE},
 	{"log.level", CONF_CHOICE, AT(log_level), 0, 0, "error|warning|notice|info|debug", "info",
 		"what is logged", LIVE},
+	{"policy", CONF_POLICY, AT(policy), 0, 0, NULL, "built-in",
+		"who may do what, the first rule that fits decides; built-in: everybody with what "
+		"is "
+		"their own, admin.group everything",
+		LIVE},
 	{"quota.default.connects_per_s", CONF_RATE, AT(quota_connects_per_s), 1, 100000, NULL, "10",
 		"connections a user may make per second, with a burst of twice that", LIVE},
 	{"quota.default.control", CONF_COUNT, AT(quota_controls), 1, 4096, NULL, "8",

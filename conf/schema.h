@@ -17,6 +17,7 @@ enum conf_type {
 	CONF_CHOICE,   /* one of the words, index inside */
 	CONF_NAME,     /* user or group */
 	CONF_PATH,
+	CONF_POLICY, /* a list of rules: policy.c */
 };
 
 struct conf_key {

@@ -9,43 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "internal.h"
+#include "reader.h"
 #include "schema.h"
-
-#define PATH_BYTES 96u /* more than any key has */
-#define SECTIONS_MAX CONF_KEYS_MAX
-
-struct section {
-	size_t n; /* bytes of its name at the start of key */
-	const char *key;
-	uint32_t line;
-};
-
-struct reader {
-	yaml_parser_t parser;
-	yaml_event_t event;
-	struct conf *conf;
-	const char *path, *bytes;
-	size_t n_bytes;
-	struct conf_error *e;
-	uint32_t *lines;
-	struct section sections[SECTIONS_MAX]; /* that were begun */
-	size_t n_sections;
-	char key[PATH_BYTES]; /* where we are, "quota.default" */
-	size_t n_key;
-};
-
-#define SAY(field, ...) snprintf(field, sizeof(field), __VA_ARGS__)
 
 static void set_where(struct reader *r, size_t line, size_t column)
 {
 	SAY(r->e->where, "%.300s:%zu:%zu", r->path, line + 1, column + 1);
 }
 
-__attribute__((format(printf, 2, 3))) static int mistake(
-	struct reader *r, const char *why_format, ...)
+int reader_mistake(struct reader *r, const char *why_format, ...)
 {
 	yaml_mark_t at = r->event.start_mark;
 	va_list args;
@@ -98,7 +72,7 @@ static int syntax(struct reader *r)
 	return -EINVAL;
 }
 
-static int next(struct reader *r)
+int reader_next(struct reader *r)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
@@ -124,12 +98,12 @@ static int next(struct reader *r)
 	if (anchor || r->event.type == YAML_ALIAS_EVENT) {
 		SAY(r->e->what, "anchors and aliases are not allowed");
 		SAY(r->e->fix, "write the value where it is meant");
-		return mistake(r, "a value stands in one place only");
+		return reader_mistake(r, "a value stands in one place only");
 	}
 	if (tag) {
 		SAY(r->e->what, "tags are not allowed");
 		SAY(r->e->fix, "the value alone");
-		return mistake(r, "each key knows the type of its value");
+		return reader_mistake(r, "each key knows the type of its value");
 	}
 	return 0;
 }
@@ -144,12 +118,17 @@ static size_t n_text(const struct reader *r)
 	return r->event.data.scalar.length;
 }
 
-/* Nothing, as in "limits:" with nothing behind it. */
-static bool is_nothing(const struct reader *r)
+bool reader_is_nothing(const struct reader *r)
 {
 	return r->event.type == YAML_SCALAR_EVENT &&
 	       r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	       (n_text(r) == 0 || strcmp(text(r), "~") == 0 || strcmp(text(r), "null") == 0);
+}
+
+const char *reader_word(const struct reader *r)
+{
+	return r->event.type == YAML_SCALAR_EVENT && !memchr(text(r), 0, n_text(r)) ? text(r)
+										    : NULL;
 }
 
 static size_t n_dots(const char *s, size_t n)
@@ -216,14 +195,14 @@ static int unknown(struct reader *r)
 			guess);
 	else
 		SAY(r->e->fix, "readyd --help-config lists all keys");
-	return mistake(r, "there is no such key in this version");
+	return reader_mistake(r, "there is no such key in this version");
 }
 
 static int twice(struct reader *r, uint32_t line)
 {
 	SAY(r->e->what, "'%s' is there twice", r->key);
 	SAY(r->e->fix, "take one away");
-	return mistake(r, "it stands in line %u already", (unsigned int)line);
+	return reader_mistake(r, "it stands in line %u already", (unsigned int)line);
 }
 
 /* Go down by the word that was read. */
@@ -236,7 +215,7 @@ static int push(struct reader *r)
 
 		SAY(r->e->what, "unknown key '%s'", conf_shown(text(r), n, buf));
 		SAY(r->e->fix, "readyd --help-config lists all keys");
-		return mistake(r, "no key is like that");
+		return reader_mistake(r, "no key is like that");
 	}
 	if (before)
 		r->key[r->n_key++] = '.';
@@ -249,7 +228,7 @@ static int push(struct reader *r)
 		SAY(r->e->what, "unknown key '%s'", conf_shown(r->key, r->n_key, key));
 		SAY(r->e->fix, "%s:, and below it, indented, the rest",
 			conf_shown(text(r), strcspn(text(r), "."), first));
-		return mistake(r, "a dot is not part of a key here: sections are indented");
+		return reader_mistake(r, "a dot is not part of a key here: sections are indented");
 	}
 	return 0;
 }
@@ -269,13 +248,18 @@ static int value(struct reader *r, size_t row)
 
 	if (r->lines[row])
 		return twice(r, r->lines[row]);
-	e = next(r);
+	e = reader_next(r);
 	if (e < 0)
 		return e;
-	if (r->event.type != YAML_SCALAR_EVENT || is_nothing(r) || memchr(text(r), 0, n_text(r))) {
+	if (k->type == CONF_POLICY && r->event.type == YAML_SEQUENCE_START_EVENT) {
+		r->lines[row] = line;
+		return reader_policy(r, &r->conf->policy);
+	}
+	if (r->event.type != YAML_SCALAR_EVENT || reader_is_nothing(r) ||
+		memchr(text(r), 0, n_text(r))) {
 		SAY(r->e->what, "'%s' has no value", r->key);
 		SAY(r->e->fix, "%s: %s", last_word(k->key), k->fallback);
-		return mistake(r, "%s stands here",
+		return reader_mistake(r, "%s stands here",
 			r->event.type == YAML_MAPPING_START_EVENT    ? "a section"
 			: r->event.type == YAML_SEQUENCE_START_EVENT ? "a list"
 								     : "nothing");
@@ -302,17 +286,17 @@ static int section(struct reader *r)
 	while (strncmp(conf_schema[row].key, r->key, r->n_key) != 0)
 		row++;
 	r->sections[r->n_sections++] = (struct section){r->n_key, conf_schema[row].key, line};
-	e = next(r);
+	e = reader_next(r);
 	if (e < 0)
 		return e;
 	if (r->event.type == YAML_MAPPING_START_EVENT)
 		return mapping(r);
-	if (is_nothing(r))
+	if (reader_is_nothing(r))
 		return 0;
 	SAY(r->e->what, "'%s' is a section, not a key", r->key);
 	SAY(r->e->fix, "%s:, and below it, indented, '%s' for example", r->key,
 		conf_schema[row].key + r->n_key + 1);
-	return mistake(r, "%s stands where its keys should",
+	return reader_mistake(r, "%s stands where its keys should",
 		r->event.type == YAML_SEQUENCE_START_EVENT ? "a list" : "a value");
 }
 
@@ -323,7 +307,7 @@ static int mapping(struct reader *r)
 
 	for (;;) {
 		size_t row;
-		int e = next(r);
+		int e = reader_next(r);
 
 		if (e < 0)
 			return e;
@@ -332,7 +316,7 @@ static int mapping(struct reader *r)
 		if (r->event.type != YAML_SCALAR_EVENT) {
 			SAY(r->e->what, "a list or a section stands where a key should");
 			SAY(r->e->fix, "readyd --help-config lists all keys");
-			return mistake(r, "keys are words");
+			return reader_mistake(r, "keys are words");
 		}
 		e = push(r);
 		if (e < 0)
@@ -353,32 +337,32 @@ static int mapping(struct reader *r)
 
 static int document(struct reader *r)
 {
-	int e = next(r);
+	int e = reader_next(r);
 
 	if (e == 0)
-		e = next(r); /* the stream began; now the document, or there is none */
+		e = reader_next(r); /* the stream began; now the document, or there is none */
 	if (e < 0 || r->event.type == YAML_STREAM_END_EVENT)
 		return e;
-	e = next(r);
+	e = reader_next(r);
 	if (e < 0)
 		return e;
 	if (r->event.type == YAML_MAPPING_START_EVENT) {
 		e = mapping(r);
-	} else if (!is_nothing(r)) {
+	} else if (!reader_is_nothing(r)) {
 		SAY(r->e->what, "there are no keys in it");
 		SAY(r->e->fix, "for example limits: {sessions: 512}");
-		e = mistake(r, "it is %s",
+		e = reader_mistake(r, "it is %s",
 			r->event.type == YAML_SEQUENCE_START_EVENT ? "a list" : "a value");
 	}
 	if (e == 0)
-		e = next(r); /* the document ended */
+		e = reader_next(r); /* the document ended */
 	if (e == 0)
-		e = next(r);
+		e = reader_next(r);
 	if (e < 0 || r->event.type == YAML_STREAM_END_EVENT)
 		return e;
 	SAY(r->e->what, "there is a second document in it");
 	SAY(r->e->fix, "a file of its own in conf.d");
-	return mistake(r, "a file has one, '---' begins another");
+	return reader_mistake(r, "a file has one, '---' begins another");
 }
 
 int conf_yaml(struct conf *c, const char *path, const char *bytes, size_t n,

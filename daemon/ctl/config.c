@@ -28,7 +28,7 @@ static void value(const json_t *row, char *buf)
 	const char *pending = get(row, "pending");
 
 	if (pending[0])
-		snprintf(buf, CTL_CELL_BYTES, "%.40s (%.40s after a restart)", get(row, "value"),
+		snprintf(buf, CTL_CELL_BYTES, "%.40s (then %.40s)", get(row, "value"),
 			pending);
 	else
 		ctl_words_text(json_object_get(row, "value"), buf, CTL_CELL_BYTES);
@@ -88,7 +88,7 @@ static void put_changes(const json_t *all, const char *what)
 static void put_difference(const json_t *reply)
 {
 	put_changes(json_object_get(reply, "changed"), "");
-	put_changes(json_object_get(reply, "restart"), "; needs a restart");
+	put_changes(json_object_get(reply, "restart"), ", at a restart");
 }
 
 static void put_counts(const char *begin, const json_t *reply, const char *changed)

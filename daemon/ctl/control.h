@@ -11,6 +11,8 @@
 int ctl_status(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 int ctl_ls(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 int ctl_explain(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+/* explain --can */
+int ctl_can(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* kick, freeze, thaw, log-level */
 int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 

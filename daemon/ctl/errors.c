@@ -42,6 +42,8 @@ static const struct advice {
 	{"UID_WEDGED", CTL_REFUSED, "end the processes of yours that hold a dead file system open"},
 	{"KICKED", CTL_REFUSED,
 		"ask who administers readyd here; connecting again is allowed after a second"},
+	{"POLICY_DENIED", CTL_REFUSED,
+		"ask an administrator: the key 'policy' of readyd.yaml; readyctl explain --can"},
 	{"UID_FROZEN", CTL_REFUSED,
 		"again later; an administrator takes it back: readyctl thaw uid:N"},
 	{"DEADLINE_INVALID", CTL_REFUSED,

@@ -140,15 +140,20 @@ static const char ls_page[] =
 
 static const char explain_page[] =
 	"usage: readyctl explain [OPTIONS] session:N | uid:USER | registration:N/COOKIE\n"
+	"       readyctl explain --can [OPTIONS] USER connect | inspect | admin [OWNER:*]\n"
 	"\n"
 	"Says in which state it is, why, what comes next, and where in the kernel its processes "
 	"wait;\n"
 	"root sees their stacks, and the way out of a file system that does not answer.\n"
 	"registration:N/id:ID names it by its id.\n"
+	"With --can: does the policy let a user do that with what is OWNER's, and which rule says "
+	"so?\n"
+	"OWNER is a user, self, or * for everybody.\n"
 	"\n" CONTROL_OPTIONS "\n"
 	"Examples:\n"
 	"  readyctl explain session:12\n"
 	"  sudo readyctl explain uid:bob\n"
+	"  readyctl explain --can $USER inspect bob:*\n"
 	"\n" CONTROL_EXITS;
 
 static const char kick_page[] =

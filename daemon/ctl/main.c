@@ -75,7 +75,7 @@ static int control_verb(const struct ctl_options *o, struct ctl_problem *p)
 	case CTL_VERB_LS:
 		return ctl_ls(o, path, p);
 	case CTL_VERB_EXPLAIN:
-		return ctl_explain(o, path, p);
+		return o->can ? ctl_can(o, path, p) : ctl_explain(o, path, p);
 	case CTL_VERB_CONFIG:
 	case CTL_VERB_RELOAD:
 		return ctl_config(o, path, p);

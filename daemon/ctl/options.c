@@ -47,6 +47,7 @@ static const struct {
 enum option {
 	OPTION_ACK,
 	OPTION_AGENTS,
+	OPTION_CAN,
 	OPTION_HELP,
 	OPTION_IDLE,
 	OPTION_JSON,
@@ -64,15 +65,16 @@ enum option {
 };
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
-static const char *const option_names[] = {"--ack", "--agents", "--help", "--idle", "--json",
-	"--level", "--local", "--quiet", "--registrations", "--session", "--sessions", "--socket",
-	"--timeout", "--uid", "--user", "--version"};
+static const char *const option_names[] = {"--ack", "--agents", "--can", "--help", "--idle",
+	"--json", "--level", "--local", "--quiet", "--registrations", "--session", "--sessions",
+	"--socket", "--timeout", "--uid", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
 } option_table[] = {
 	[OPTION_ACK] = {WATCH, NULL},
 	[OPTION_AGENTS] = {LS, NULL},
+	[OPTION_CAN] = {1u << CTL_VERB_EXPLAIN, NULL},
 	[OPTION_HELP] = {0, NULL},
 	[OPTION_IDLE] = {WATCH, "30s"},
 	[OPTION_JSON] = {WAIT | WATCH | VERSION | CONTROL, NULL},
@@ -247,6 +249,7 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 		return usage(p, exclusive[i].why, "one of them");
 	}
 	o->ack = seen->options & 1u << OPTION_ACK;
+	o->can = seen->options & 1u << OPTION_CAN;
 	o->json = seen->options & 1u << OPTION_JSON;
 	o->level = seen->options & 1u << OPTION_LEVEL;
 	o->local = seen->options & 1u << OPTION_LOCAL;
@@ -342,6 +345,23 @@ bool ctl_options_control(const struct ctl_options *o)
 }
 
 /* The one word that some control verbs have. */
+/* USER VERB [OWNER:*] */
+static int take_can(
+	struct ctl_options *o, const struct seen *seen, char *const words[], struct ctl_problem *p)
+{
+	if (seen->n_rest < 2 || seen->n_rest > 3) {
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "explain --can needs a user and a verb");
+		ctl_problem_why(
+			p, "and takes whose things it is about, which are the user's own else");
+		ctl_problem_hint(p, "readyctl explain --can ann inspect bob:*");
+		return p->exit;
+	}
+	o->target = words[0];
+	o->can_verb = words[1];
+	o->can_names = seen->n_rest > 2 ? words[2] : "self:*";
+	return 0;
+}
+
 static int check_config_word(const char *word, struct ctl_problem *p)
 {
 	static const char *const words[] = {"check", "diff", "show"};
@@ -368,6 +388,8 @@ static int take_target(
 		ctl_problem_hint(p, "readyctl %s %s", seen->verb, example);
 		return p->exit;
 	}
+	if (o->can)
+		return take_can(o, seen, words, p);
 	if (seen->n_rest > (example || o->verb == CTL_VERB_LOG_LEVEL)) {
 		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s takes no '%.60s'", seen->verb,
 			words[seen->n_rest - 1]);

@@ -55,8 +55,10 @@ struct ctl_options {
 	enum ctl_list list; /* ls */
 	const char *target; /* explain, kick, freeze, thaw, config; log-level: may be NULL */
 	const char *uid;    /* ls --uid: a name or number, or NULL */
-	uint64_t session;   /* ls --session, 0 = all */
-	int64_t answer_ns;  /* how long an answer may take */
+	bool can;	    /* explain --can: target is a user */
+	const char *can_verb, *can_names; /* "inspect", "self:*" */
+	uint64_t session;		  /* ls --session, 0 = all */
+	int64_t answer_ns;		  /* how long an answer may take */
 };
 
 #define CTL_OPTIONS_NULL \

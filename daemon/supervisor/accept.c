@@ -21,7 +21,18 @@
 #define PAUSE_NS RDY__NS_PER_S /* when the kernel has no descriptor or memory for us */
 #define REFUSALS_MAX 64u       /* that may wait for an agent; beyond that the bouncer has them */
 
-static enum wire_error admit(struct supervisor *sv, const struct identity *who,
+/* Groups are asked of the socket only where a rule asks for them. */
+static bool may_connect(const struct supervisor *sv, int sock, const struct identity *who)
+{
+	struct policy_peer peer;
+
+	if (sv->policy->built_in)
+		return true;
+	peer = policy_peer(sv->policy, sock, who);
+	return policy_allows(sv->policy, &peer, CONF_CONNECT, who->uid, NULL);
+}
+
+static enum wire_error admit(struct supervisor *sv, int sock, const struct identity *who,
 	struct agent **ret_agent, uint32_t *ret_detail)
 {
 	const struct conf *c = &sv->options->conf;
@@ -33,6 +44,8 @@ static enum wire_error admit(struct supervisor *sv, const struct identity *who,
 		*ret_detail = (uint32_t)c->quota_connects_per_s;
 		return WIRE_E_QUOTA_CONNECTS;
 	}
+	if (!may_connect(sv, sock, who))
+		return WIRE_E_POLICY_DENIED;
 	if (frozen_has(&sv->frozen, who->uid))
 		return WIRE_E_UID_FROZEN;
 	if (sv->agents.n_sessions >= c->limit_sessions) {
@@ -69,7 +82,7 @@ static void take(struct supervisor *sv, int take_sock)
 		bouncer_close(sv, BOUNCER_NOBODY, take_sock);
 		return;
 	}
-	e = admit(sv, &who, &agent, &detail);
+	e = admit(sv, take_sock, &who, &agent, &detail);
 	if (e != WIRE_OK)
 		log_line(LOG_P_NOTICE, "refused=%s uid=%u pid=%d detail=%u", wire_error_name(e),
 			(unsigned int)who.uid, (int)who.pid, detail);

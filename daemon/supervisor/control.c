@@ -37,6 +37,7 @@ void control_free(struct supervisor *sv, struct control *c)
 	control_inbox_deinit(&c->in);
 	control_call_deinit(&c->call);
 	job_deinit(&c->job);
+	policy_unref(c->policy);
 	free(c->out);
 	free(c);
 }

@@ -25,6 +25,7 @@
 #include "channel/channel.h"
 #include "control/control.h"
 #include "frozen.h"
+#include "policy.h"
 #include "wire/wire.h"
 
 #define CONTROL_RESERVED 4u	/* connections, and agents, beyond the limits, for administrators */
@@ -86,7 +87,9 @@ struct control {
 	uint64_t number;       /* of its session */
 	struct agent *agent;   /* who pumps it; never NULL */
 	uid_t uid;
-	bool admin;
+	bool admin, sees_all, sees_own; /* what its policy allows, asked most */
+	struct policy *policy;		/* that there was when it connected */
+	struct policy_peer peer;
 	struct control_inbox in;
 	uint32_t n_owed;      /* bytes read that are to be given back */
 	char *out;	      /* a message on its way, malloc()ed */
@@ -104,7 +107,6 @@ struct controls {
 	struct rdy__list all, runnable;
 	uint32_t n;
 	uint32_t last_query;
-	gid_t admins; /* -1: there is no such group */
 };
 
 void controls_init(struct supervisor *sv);
@@ -147,6 +149,9 @@ void control_go_on(struct supervisor *sv, struct control *c);
 /* Errors with their parameters. */
 void control_invalid(struct control *c, const char *parameter);
 void control_denied(struct control *c, const char *why);
+/* May it see what is uid's, or end, freeze and thaw it? */
+bool control_may_see(const struct control *c, uid_t uid);
+bool control_may_steer(const struct control *c, uid_t uid);
 void control_busy(struct control *c, const char *why);
 void control_not_found(struct control *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -166,6 +171,9 @@ void control_explain_begin(struct supervisor *sv, struct control *c);
 void control_explain_step(struct supervisor *sv, struct control *c);
 void control_explain_rows(
 	struct control *c, struct agent *agent, const struct channel_rows *rows, const void *data);
+
+/* control_can.c: Can; answered at once. */
+void control_can(struct supervisor *sv, struct control *c);
 
 /* control_config.c: Reload, CheckConfiguration, GetConfiguration; answered at once. */
 void control_configuration(struct supervisor *sv, struct control *c);

@@ -14,7 +14,6 @@
 #include "base/fd.h"
 #include "bouncer.h"
 #include "control.h"
-#include "drop.h"
 #include "identity.h"
 #include "log.h"
 #include "supervisor.h"
@@ -25,22 +24,6 @@ void controls_init(struct supervisor *sv)
 
 	rdy__list_init(&cs->all);
 	rdy__list_init(&cs->runnable);
-	cs->admins = (gid_t)-1;
-	/* A private instance is its user's, and nobody else reaches its socket. */
-	if (sv->options->user)
-		return;
-	if (drop_find_group(sv->options->conf.admin_group, &cs->admins) < 0) {
-		cs->admins = (gid_t)-1;
-		log_line(LOG_P_INFO, "group=%s missing=yes effect=\"only root administers\"",
-			sv->options->conf.admin_group);
-	}
-}
-
-static bool is_admin(const struct supervisor *sv, const struct identity *who, int sock)
-{
-	if (who->uid == 0 || (sv->options->user && who->uid == geteuid()))
-		return true;
-	return identity_in_group(sock, who, sv->controls.admins);
 }
 
 static uint32_t count_of(const struct controls *cs, uid_t uid)
@@ -98,7 +81,13 @@ void control_refuse(struct supervisor *sv, uid_t uid, int take_sock, const char 
 	free(text);
 }
 
-static struct control *new_control(struct supervisor *sv, const struct identity *who, bool admin)
+/* Room that is kept for them: administrators of everything. */
+static bool is_admin(const struct supervisor *sv, const struct policy_peer *peer)
+{
+	return policy_allows(sv->policy, peer, CONF_ADMIN, POLICY_EVERYBODY, NULL);
+}
+
+static struct control *new_control(struct supervisor *sv, const struct policy_peer *peer)
 {
 	struct control *c = calloc(1, sizeof(*c));
 
@@ -106,8 +95,12 @@ static struct control *new_control(struct supervisor *sv, const struct identity 
 		return NULL;
 	rdy__list_init(&c->link);
 	rdy__list_init(&c->run);
-	c->uid = who->uid;
-	c->admin = admin;
+	c->uid = peer->uid;
+	c->policy = policy_ref(sv->policy);
+	c->peer = *peer;
+	c->admin = is_admin(sv, peer);
+	c->sees_all = policy_allows(sv->policy, peer, CONF_INSPECT, POLICY_EVERYBODY, NULL);
+	c->sees_own = policy_allows(sv->policy, peer, CONF_INSPECT, peer->uid, NULL);
 	rdy__list_append(&sv->controls.all, &c->link);
 	sv->controls.n++;
 	return c;
@@ -116,10 +109,10 @@ static struct control *new_control(struct supervisor *sv, const struct identity 
 void control_take(struct supervisor *sv, int take_sock)
 {
 	struct identity who = {.pidfd = -1};
+	struct policy_peer peer;
 	struct control *c = NULL;
 	struct agent *agent;
 	const char *why;
-	bool admin;
 
 	if (identity_of(take_sock, &who) < 0) {
 		bouncer_close(sv, BOUNCER_NOBODY, take_sock);
@@ -127,10 +120,10 @@ void control_take(struct supervisor *sv, int take_sock)
 	}
 	/* Whose process ends has its socket closed: that is all a control connection needs to know. */
 	who.pidfd = rdy__fd_close(who.pidfd);
-	admin = is_admin(sv, &who, take_sock);
-	why = admit(sv, &who, admin, &agent);
+	peer = policy_peer(sv->policy, take_sock, &who);
+	why = admit(sv, &who, is_admin(sv, &peer), &agent);
 	if (!why) {
-		c = new_control(sv, &who, admin);
+		c = new_control(sv, &peer);
 		if (c && agents_hand_over_control(sv, agent, take_sock, &who, c) == 0)
 			return;
 		why = "memory";

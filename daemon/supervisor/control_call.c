@@ -43,6 +43,18 @@ void control_not_found(struct control *c, const char *format, ...)
 	control_error(c, CONTROL_E_NOT_FOUND, json_pack("{s:s}", "what", what));
 }
 
+bool control_may_see(const struct control *c, uid_t uid)
+{
+	if (c->sees_all || (c->sees_own && uid == c->uid))
+		return true;
+	return policy_allows(c->policy, &c->peer, CONF_INSPECT, uid, NULL);
+}
+
+bool control_may_steer(const struct control *c, uid_t uid)
+{
+	return c->admin || policy_allows(c->policy, &c->peer, CONF_ADMIN, uid, NULL);
+}
+
 struct session *control_find_session(
 	struct supervisor *sv, const struct control *c, uint64_t number, struct agent **ret_agent)
 {
@@ -51,7 +63,7 @@ struct session *control_find_session(
 	if (!s || s->control || s->refuse != WIRE_OK)
 		return NULL;
 	/* Somebody else's is not there at all: numbers tell nothing about others. */
-	return c->admin || (*ret_agent)->uid == c->uid ? s : NULL;
+	return control_may_see(c, (*ret_agent)->uid) ? s : NULL;
 }
 
 static void get_info(struct control *c)
@@ -94,6 +106,10 @@ static void kick(struct supervisor *sv, struct control *c)
 		control_not_found(c, "session:%lld", (long long)number);
 		return;
 	}
+	if (agent->uid != c->uid && !control_may_steer(c, agent->uid)) {
+		control_denied(c, "the policy lets you see it, and no more");
+		return;
+	}
 	log_line(LOG_P_NOTICE, "kick session=%lld uid=%u by=%u", (long long)number,
 		(unsigned int)agent->uid, (unsigned int)c->uid);
 	if (!s->kick) {
@@ -114,6 +130,10 @@ static void freeze(struct supervisor *sv, struct control *c, bool on)
 
 	if (control_get_int(c->call.parameters, "uid", true, 0, UID_MAX_OF_JSON, &uid) < 0) {
 		control_invalid(c, "uid");
+		return;
+	}
+	if (!control_may_steer(c, (uid_t)uid)) {
+		control_denied(c, "only root and the members of admin.group may");
 		return;
 	}
 	was = on ? frozen_add(&sv->frozen, (uid_t)uid, rdy__now_ns())
@@ -163,9 +183,8 @@ static void set_level(struct supervisor *sv, struct control *c)
 
 static bool is_for_admins(enum control_method m)
 {
-	return m == CONTROL_FREEZE || m == CONTROL_THAW || m == CONTROL_SET_LOG_LEVEL ||
-	       m == CONTROL_RELOAD || m == CONTROL_CHECK_CONFIGURATION ||
-	       m == CONTROL_GET_CONFIGURATION;
+	return m == CONTROL_SET_LOG_LEVEL || m == CONTROL_RELOAD ||
+	       m == CONTROL_CHECK_CONFIGURATION || m == CONTROL_GET_CONFIGURATION;
 }
 
 void control_begin(struct supervisor *sv, struct control *c)
@@ -203,6 +222,9 @@ void control_begin(struct supervisor *sv, struct control *c)
 		case CONTROL_CHECK_CONFIGURATION:
 		case CONTROL_GET_CONFIGURATION:
 			control_configuration(sv, c);
+			break;
+		case CONTROL_CAN:
+			control_can(sv, c);
 			break;
 		case CONTROL_EXPLAIN:
 			control_explain_begin(sv, c);

@@ -84,7 +84,7 @@ void control_explain_begin(struct supervisor *sv, struct control *c)
 			return;
 		}
 		job->uid_only = agent->uid;
-	} else if (!c->admin && job->uid_only != c->uid) {
+	} else if (!control_may_see(c, (uid_t)job->uid_only)) {
 		control_denied(c, "it is not your own uid");
 	}
 }

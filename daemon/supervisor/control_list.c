@@ -138,11 +138,13 @@ void control_list_begin(struct supervisor *sv, struct control *c)
 		control_invalid(c, "session");
 		return;
 	}
-	if (uid >= 0 && !c->admin && (uid_t)uid != c->uid) {
-		control_denied(c, "it is not your own uid");
+	if (!control_may_see(c, uid >= 0 ? (uid_t)uid : c->uid)) {
+		control_denied(c, uid >= 0 && (uid_t)uid != c->uid
+					  ? "it is not your own uid"
+					  : "the policy does not let you look");
 		return;
 	}
-	if (uid >= 0 || !c->admin)
+	if (uid >= 0 || !c->sees_all)
 		job->uid_only = uid >= 0 ? (uint64_t)uid : c->uid;
 	if (session) {
 		if (!control_find_session(sv, c, (uint64_t)session, &agent) ||

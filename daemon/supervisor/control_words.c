@@ -120,7 +120,7 @@ static json_t *frozen_uids(const struct supervisor *sv, const struct control *c)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < sv->frozen.n; i++)
-		if (c->admin || sv->frozen.uids[i].uid == c->uid)
+		if (c->sees_all || sv->frozen.uids[i].uid == c->uid)
 			json_array_append_new(a, json_integer((json_int_t)sv->frozen.uids[i].uid));
 	return a;
 }
@@ -130,7 +130,7 @@ static uint64_t count_sessions(const struct supervisor *sv, const struct control
 {
 	const struct agent *own;
 
-	if (c->admin)
+	if (c->sees_all)
 		return sv->agents.n_sessions;
 	own = agents_find(&sv->agents, c->uid);
 	return own ? own->n_sessions : 0;
@@ -141,7 +141,7 @@ static uint64_t count_connections(const struct supervisor *sv, const struct cont
 	uint64_t n = 0;
 
 	rdy__list_for_each (l, &sv->controls.all)
-		n += c->admin || rdy__list_entry(l, struct control, link)->uid == c->uid;
+		n += c->sees_all || rdy__list_entry(l, struct control, link)->uid == c->uid;
 	return n;
 }
 
@@ -155,18 +155,18 @@ json_t *control_words_status(struct supervisor *sv, struct control *c)
 		"version", READYD_VERSION, "pid", (int)getpid(), "uid", (json_int_t)geteuid(),
 		"instance", sv->options->user ? "user" : "system", "uptime",
 		control_seconds(sv->started_at_ns, rdy__now_ns()), "log_level",
-		control_words_level(sv->log_level), "scope", c->admin ? "all" : "own", "agents",
+		control_words_level(sv->log_level), "scope", c->sees_all ? "all" : "own", "agents",
 		control_count(s->agents), "agents_max", control_count(conf->limit_uids), "reactors",
 		control_count(s->reactors), "sessions", control_count(count_sessions(sv, c)),
 		"sessions_max",
-		control_count(c->admin ? conf->limit_sessions : conf->quota_sessions),
+		control_count(c->sees_all ? conf->limit_sessions : conf->quota_sessions),
 		"registrations", control_count(s->registrations), "descriptors",
 		control_count(s->descriptors), "control", control_count(count_connections(sv, c)),
 		"control_max",
-		control_count(c->admin ? conf->limit_controls : conf->quota_controls), "events",
+		control_count(c->sees_all ? conf->limit_controls : conf->quota_controls), "events",
 		control_count(s->events), "requests", control_count(s->requests), "surprises",
 		control_count(s->surprises), "paused", control_count(s->paused), "wedged",
-		control_count(control_words_wedged(sv, c->admin ? (uid_t)-1 : c->uid)), "frozen",
+		control_count(control_words_wedged(sv, c->sees_all ? (uid_t)-1 : c->uid)), "frozen",
 		frozen_uids(sv, c), "silent", c->job.silent, "configuration",
 		control_words_configuration(sv, c->admin));
 }

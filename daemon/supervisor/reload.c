@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "reload.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "agents.h"
 #include "base/clock.h"
 #include "channel_io.h"
@@ -78,6 +81,7 @@ static void apply(struct supervisor *sv, const struct conf *before)
 int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error *ret_error)
 {
 	struct conf_loaded loaded;
+	struct policy *policy;
 	int r = reload_check(sv, &loaded, ret_error);
 
 	if (r < 0) {
@@ -89,7 +93,18 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 			ret_error->where[0] ? ": " : "", ret_error->what);
 		return r;
 	}
+	if (policy_new(&loaded.conf, sv->options->user, &policy) < 0) {
+		conf_loaded_deinit(&loaded);
+		snprintf(ret_error->what, sizeof(ret_error->what), "there is no memory");
+		snprintf(ret_error->why, sizeof(ret_error->why), "a policy takes some");
+		snprintf(ret_error->fix, sizeof(ret_error->fix), "again later");
+		ret_error->where[0] = 0;
+		return -ENOMEM;
+	}
 	*ret_before = sv->options->conf;
+	/* Who is there keeps what he was judged by. */
+	policy_unref(sv->policy);
+	sv->policy = policy;
 	conf_loaded_deinit(&sv->options->loaded);
 	sv->options->loaded = loaded;
 	/* Invariant: CONF-1: values in use change all at once. Why: nobody may see a half. Test:

@@ -79,6 +79,7 @@ void supervisor_deinit(struct supervisor *sv)
 		bouncer_deinit(sv);
 		holders_deinit(&sv->holders);
 	}
+	sv->policy = policy_unref(sv->policy);
 	children_deinit(&sv->children);
 	sv->timer = rdy_timer_free(sv->timer);
 	sv->events = rdy_events_free(sv->events);
@@ -264,6 +265,9 @@ int supervisor_init(struct supervisor *sv, struct options *options, struct runti
 	holders_init(&sv->holders);
 	controls_init(sv);
 	reload_init(&sv->reload);
+	r = policy_new(&options->conf, options->user, &sv->policy);
+	if (r < 0)
+		return r;
 	sv->log_level = log_get_level();
 	sv->started_at_ns = rdy__now_ns();
 	r = rdy_poll_new(&po, &sv->poll);

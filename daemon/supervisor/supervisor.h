@@ -18,6 +18,7 @@
 #include "holders.h"
 #include "rate.h"
 #include "options.h"
+#include "policy.h"
 #include "ready/poll.h"
 #include "ready/timer.h"
 #include "reload.h"
@@ -52,8 +53,9 @@ struct supervisor {
 	struct controls controls;
 	struct frozen frozen;
 	struct reload reload;
-	bool controls_busy; /* some have more to do at once */
-	int log_level;	    /* syslog priority, ours and our agents' */
+	struct policy *policy; /* for who connects now */
+	bool controls_busy;    /* some have more to do at once */
+	int log_level;	       /* syslog priority, ours and our agents' */
 	int64_t started_at_ns;
 	bool listening, control_listening;
 	int fd_low;		 /* a number this high says that descriptors are running out */

@@ -235,6 +235,7 @@ static bool is_unwanted(uint32_t error)
 	case WIRE_E_UID_WEDGED:
 	case WIRE_E_KICKED:
 	case WIRE_E_UID_FROZEN:
+	case WIRE_E_POLICY_DENIED:
 		return true;
 	default:
 		return false;

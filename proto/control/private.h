@@ -7,7 +7,7 @@
 
 #include "control/control.h"
 
-#define CONTROL__PARAMETERS_MAX 2
+#define CONTROL__PARAMETERS_MAX 4
 
 struct control_method_row {
 	const char *name;

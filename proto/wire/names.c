@@ -37,6 +37,7 @@ static const struct name errors[MAX_ERROR + 1] = {
 	[WIRE_E_AGENT_FAILED] = {"AGENT_FAILED", "the user's agent could not be started"},
 	[WIRE_E_KICKED] = {"KICKED", "an administrator ended the session"},
 	[WIRE_E_UID_FROZEN] = {"UID_FROZEN", "an administrator froze the user"},
+	[WIRE_E_POLICY_DENIED] = {"POLICY_DENIED", "the policy of readyd does not let the user connect"},
 	[WIRE_E_REGISTRATION_UNKNOWN] = {"REGISTRATION_UNKNOWN",
 		"no registration of this session has that id"},
 	[WIRE_E_COOKIE_DUPLICATE] = {"COOKIE_DUPLICATE",

@@ -110,9 +110,10 @@ static bool is_ending(pid_t pid)
 		return false;
 	at = strrchr(text, ')');
 	/* proc_pid_stat(5): (3) the state, (20) the number of threads. */
-	if (!at || sscanf(at,
-			   ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld",
-			   &n_threads) != 1)
+	if (!at ||
+		sscanf(at,
+			") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld",
+			&n_threads) != 1)
 		return false;
 	return at[2] != 'Z' || n_threads > 1;
 }

@@ -18,6 +18,32 @@
 enum conf_selector { CONF_SELECTOR_AUTO, CONF_SELECTOR_EPOLL, CONF_SELECTOR_POLL };
 enum conf_log { CONF_LOG_ERROR, CONF_LOG_WARNING, CONF_LOG_NOTICE, CONF_LOG_INFO, CONF_LOG_DEBUG };
 
+#define CONF_RULES_MAX 62u /* of a policy */
+
+enum conf_who { CONF_WHO_ANY, CONF_WHO_USER, CONF_WHO_GROUP };
+enum conf_owner { CONF_OWNER_SELF, CONF_OWNER_ALL, CONF_OWNER_USER };
+
+/* What a rule allows, bits. */
+#define CONF_CONNECT 0x1u /* open sessions, and all that a session can do */
+#define CONF_INSPECT 0x2u /* see over the control socket, and end what is one's own */
+#define CONF_ADMIN 0x4u	  /* end, freeze, reload */
+#define CONF_VERBS 0x7u
+
+/* Who may do what with whose things. The first rule that fits a peer and an owner decides. */
+struct conf_rule {
+	uint32_t line;
+	uint8_t who, owner; /* enum conf_who, enum conf_owner */
+	uint8_t allow;	    /* CONF_CONNECT... */
+	uint8_t pad0;
+	char who_name[CONF_NAME_BYTES], owner_name[CONF_NAME_BYTES];
+};
+
+/* n_rules 0: what is built in. */
+struct conf_policy {
+	uint32_t n_rules;
+	struct conf_rule rules[CONF_RULES_MAX];
+};
+
 struct conf {
 	uint64_t selector;     /* enum conf_selector */
 	uint64_t reactors;     /* threads of an agent at most; 0 = auto */
@@ -41,6 +67,7 @@ struct conf {
 	char admin_group[CONF_NAME_BYTES];
 	char session_path[CONF_PATH_BYTES];
 	char control_path[CONF_PATH_BYTES];
+	struct conf_policy policy;
 };
 
 /* What is wrong, why, and what to do: three parts, for people. */
@@ -76,6 +103,13 @@ bool conf_row(size_t i, struct conf_row *ret);
 
 /* The value of row i as it would be written in a file. Returns buf, of CONF_VALUE_BYTES. */
 const char *conf_value(const struct conf *c, size_t i, char *buf);
+/* A rule as it stands in a file, without its braces. Returns buf. */
+#define CONF_RULE_BYTES 192u
+const char *conf_rule_text(const struct conf_rule *rule, char *buf);
+/* The bit of "connect" and so on, or 0; and back, or NULL. */
+uint32_t conf_verb(const char *word, size_t n);
+const char *conf_verb_word(uint32_t verb);
+
 /* Is row i the same in both? */
 bool conf_same(const struct conf *a, const struct conf *b, size_t i);
 /* Row i as it is in another one. */

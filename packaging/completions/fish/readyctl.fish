@@ -37,6 +37,7 @@ complete -c readyctl -n '__fish_seen_subcommand_from ls' -l agents -d 'one for e
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l session -x -d 'of this session'
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l uid -x -a '(__fish_complete_users)' -d 'of this user'
 complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level reload' -s q -l quiet -d 'failures only'
+complete -c readyctl -n '__fish_seen_subcommand_from explain' -l can -d 'what the policy says of a user'
 complete -c readyctl -n '__fish_seen_subcommand_from kick explain' -a "(readyctl ls -q --json --timeout 500ms 2>/dev/null | string replace -rf '^{\"session\":(\\d+),.*' 'session:\$1')"
 complete -c readyctl -n '__fish_seen_subcommand_from log-level' -a 'error warning notice info debug'
 complete -c readyctl -s h -l help -d 'help'

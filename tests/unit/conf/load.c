@@ -97,6 +97,7 @@ static void taken(const char *bytes)
 START_TEST(what_is_taken)
 {
 	struct conf defaults = l.conf;
+	char rule[CONF_RULE_BYTES];
 
 	static const char *const nothing[] = {"", "\n", "# nothing\n", "---\n", "---\n...\n",
 		"{}\n", "limits:\n", "limits: {}\n", "limits: ~\n", "quota:\n  default:\n",
@@ -116,6 +117,22 @@ START_TEST(what_is_taken)
 	ck_assert_str_eq(l.conf.session_path, "a.sock");
 	ck_assert_uint_eq(l.conf.sandbox, 0);
 	ck_assert_str_eq(l.conf.user, "x");
+	taken("policy:\n- {who: user:ann, allow: [connect, admin], names: \"*:*\"}\n"
+	      "- who: group:ops\n  names: 'bob:*'\n  allow: []\n"
+	      "- {allow: [all], who: any, names: \"self:*\"}\n");
+	ck_assert_uint_eq(l.conf.policy.n_rules, 3);
+	ck_assert_str_eq(conf_rule_text(&l.conf.policy.rules[0], rule),
+		"who: user:ann, allow: [connect, admin], names: \"*:*\"");
+	ck_assert_str_eq(conf_rule_text(&l.conf.policy.rules[1], rule),
+		"who: group:ops, allow: [], names: \"bob:*\"");
+	ck_assert_str_eq(conf_rule_text(&l.conf.policy.rules[2], rule),
+		"who: any, allow: [all], names: \"self:*\"");
+	ck_assert_uint_eq(l.conf.policy.rules[1].line, 3);
+	/* Another list takes the place of it all. */
+	taken("policy: [{who: any, allow: [all], names: \"self:*\"}]");
+	ck_assert_uint_eq(l.conf.policy.n_rules, 1);
+	taken("policy: built-in");
+	ck_assert_uint_eq(l.conf.policy.n_rules, 0);
 	/* JSON is YAML. */
 	taken("{\"limits\": {\"sessions\": 9}}");
 	ck_assert_uint_eq(l.conf.limit_sessions, 9);
@@ -177,6 +194,33 @@ static const struct {
 	{"user: !!str x", ":1:7", "tags are not allowed", "type", ""},
 	{"limits: !x {uids: 5}", ":1:9", "tags", "", ""},
 	{"!x [1]", ":1:1", "tags", "", ""},
+	/* The policy */
+	{"policy: 5", ":1:9", "policy: '5' is not allowed", "it takes a list of rules", "policy: "},
+	{"policy: {who: any}", ":1:9", "'policy' has no value", "a section", "built-in"},
+	{"policy: []", ":1:10", "there is no rule", "nobody but root", "who: any"},
+	{"policy: [any]", ":1:10", "'any' is not allowed as a rule", "a section", "who: any"},
+	{"policy: [[any]]", ":1:10", "a list or a section", "", ""},
+	{"policy:\n- {who: any, allow: [all]}", ":2:26", "a rule has no 'names'", "", "names"},
+	{"policy: [{}]", ":1:11", "a rule has no 'who'", "", ""},
+	{"policy: [{who: any}]", ":1:19", "a rule has no 'allow'", "", ""},
+	{"policy: [{who: any, who: any}]", ":1:21", "'who' is there twice", "once", ""},
+	{"policy: [{whom: any}]", ":1:11", "'whom' is not allowed as a part", "", "names"},
+	{"policy: [{[a]: any}]", ":1:11", "a list or a section", "", ""},
+	{"policy: [{who: ann}]", ":1:16", "'ann' is not allowed as who", "", "user:NAME"},
+	{"policy: [{who: \"user:\"}]", ":1:16", "'user:' is not allowed", "", ""},
+	{"policy: [{who: user:a/b}]", ":1:16", "'user:a/b'", "", ""},
+	{"policy: [{who: group:a123456789b123456789c123456789d12}]", ":1:16", "'group:a", "", ""},
+	{"policy: [{who: {a: b}}]", ":1:16", "a list or a section", "", ""},
+	{"policy: [{allow: all}]", ":1:18", "'all' is not allowed as allow", "a list",
+		"[] to deny"},
+	{"policy: [{allow: [al]}]", ":1:19", "'al' is not allowed as allow", "", "connect"},
+	{"policy: [{allow: [[all]]}]", ":1:19", "a list or a section", "", ""},
+	{"policy: [{names: \"*\"}]", ":1:18", "'*' is not allowed as names", "", "self:*"},
+	{"policy: [{names: \"ann:x*\"}]", ":1:18", "'ann:x*'", "nothing else has a name", ""},
+	{"policy: [{names: \":*\"}]", ":1:18", "':*'", "", ""},
+	{"policy: [{names: *a}]", ":1:18", "", "", ""},
+	{"policy: [{who: any", ":2:1", "not YAML", "", ""},
+	{"policy: !x [{who: any}]", ":1:9", "tags", "", ""},
 	/* No YAML, no text */
 	{"limits:\n\tsessions: 5", ":2:1", "not YAML", "a tab", "spaces"},
 	{"limits: {uids: 5", ":2:1", "not YAML", "", ""},

@@ -7,9 +7,18 @@
 
 #include "program.h"
 
-static char dir[64], session_path[96], control_path[96];
+static char dir[64], session_path[96], control_path[96], config_path[96];
 static pid_t readyd;
 static char out[65536], err[4096];
+
+static void write_config(const char *text)
+{
+	FILE *f = fopen(config_path, "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
 
 static void start_readyd(void)
 {
@@ -20,6 +29,8 @@ static void start_readyd(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(session_path, sizeof(session_path), "%s/session.sock", dir);
 	snprintf(control_path, sizeof(control_path), "%s/control.sock", dir);
+	snprintf(config_path, sizeof(config_path), "%s/c.yaml", dir);
+	write_config("");
 	ck_assert_int_eq(pipe(up), 0);
 	readyd = fork();
 	ck_assert_int_ge(readyd, 0);
@@ -30,9 +41,9 @@ static void start_readyd(void)
 		dup2(open("/dev/null", O_WRONLY), 2);
 		dup2(up[1], 9);
 		if (path)
-			execl(path, "readyd", "--user", "--config=none", "--runtime-dir", dir,
-				"--ready-fd", "9", "-o", "quota.default.connects_per_s=1000", "-o",
-				"adoption.grace=off", (char *)NULL);
+			execl(path, "readyd", "--user", "--config", config_path, "--runtime-dir",
+				dir, "--ready-fd", "9", "-o", "quota.default.connects_per_s=1000",
+				"-o", "adoption.grace=off", (char *)NULL);
 		_exit(126);
 	}
 	close(up[1]);
@@ -302,6 +313,95 @@ START_TEST(log_level)
 }
 END_TEST
 
+static void says(const char *part)
+{
+	ck_assert_msg(strstr(out, part), "'%s' is not in: %s", part, out);
+}
+
+static void complains(const char *part)
+{
+	ck_assert_msg(strstr(err, part), "'%s' is not in: %s", part, err);
+}
+
+START_TEST(configuration)
+{
+	good(RUN("config", "show"));
+	says("KEY ");
+	says("quota.default.sessions       32           default\n");
+	says("1000/s");
+	says("command line\n");
+	good(RUN("config", "check"));
+	ck_assert_str_eq(out, "the configuration is good: 1 file, 0 keys would change\n");
+	good(RUN("config", "diff"));
+	ck_assert_str_eq(out, "");
+	write_config("limits: {sessions: 7}\nreactors: 9\n");
+	good(RUN("config", "check"));
+	says("1 file, 1 key would change, 1 waits for a restart\n");
+	good(RUN("config", "diff"));
+	says("  limits.sessions: 7, was 1024   (");
+	says("c.yaml:1)\n  reactors: 9, was auto   (");
+	says(", at a restart)\n");
+	good(RUN("reload"));
+	says("reloaded, generation 2: 1 file, 1 key changed, 1 waits for a restart\n");
+	good(RUN("reload", "-q"));
+	ck_assert_str_eq(out, "");
+	good(RUN("config", "show"));
+	says("auto (then 9)");
+	good(RUN("config", "show", "--json"));
+	says("\"generation\":3");
+	says("\"key\":\"limits.sessions\",\"value\":\"7\"");
+	good(RUN("status"));
+	says("  config generation 3, loaded ");
+	says("  ! 1 key of it waits for a restart: ");
+	write_config("\nlimts: {sessions: 7}\n");
+	bad(RUN("reload"), 1);
+	complains("c.yaml:2:1: unknown key 'limts'\n");
+	complains("nothing was changed: generation 3, ");
+	complains("did you mean 'limits'?");
+	bad(RUN("config", "check"), 1);
+	bad(RUN("config", "diff"), 1);
+	good(RUN("status"));
+	says("  ! a reload was refused ");
+	bad(RUN("config"), 2);
+	bad(RUN("config", "shwo"), 2);
+	complains("did you mean 'show'?");
+	bad(RUN("config", "show", "check"), 2);
+	bad(RUN("reload", "now"), 2);
+	bad(RUN("config", "show", "-q"), 2);
+}
+END_TEST
+
+START_TEST(what_the_policy_says)
+{
+	char me[32];
+
+	snprintf(me, sizeof(me), "%u", (unsigned int)geteuid());
+	good(RUN("explain", "--can", me, "connect"));
+	says(" may connect self:*\n  rule   root, and the user of a private instance, may do");
+	good(RUN("explain", "--can", "4242", "inspect"));
+	says("  rule   who: any, allow: [connect, inspect], names: \"self:*\"\n"
+	     "  from   what is built in\n");
+	good(RUN("explain", "--can", "4242", "inspect", "*:*"));
+	ck_assert_str_eq(out, "no: 4242 may not inspect *:*\n"
+			      "  rule   none fits, and without one it is no\n");
+	write_config("policy:\n- {who: any, allow: [inspect], names: \"*:*\"}\n");
+	good(RUN("reload"));
+	good(RUN("explain", "--can", "4242", "inspect", "root:*"));
+	says("yes: 4242 may inspect root:*\n  rule   who: any, allow: [inspect], names: \"*:*\"\n");
+	says("c.yaml:2\n");
+	good(RUN("explain", "--can", "4242", "inspect", "*:*"));
+	says("yes: ");
+	good(RUN("explain", "--can", "uid:4242", "admin", "self:*", "--json"));
+	says("{\"allowed\":false,");
+	bad(RUN("explain", "--can", "4242", "park"), 2);
+	bad(RUN("explain", "--can", "4242"), 2);
+	bad(RUN("explain", "--can", "4242", "admin", "a", "b"), 2);
+	bad(RUN("explain", "--can", "4242", "admin", ""), 2);
+	bad(RUN("explain", "--can", "nobody-is-called-so", "admin"), 5);
+	bad(RUN("kick", "--can", "session:1"), 2);
+}
+END_TEST
+
 START_TEST(wrong_command_lines)
 {
 	bad(RUN("kick"), 2);
@@ -362,4 +462,5 @@ START_TEST(pages_of_help)
 END_TEST
 
 UNIT_MAIN_WITH("ctl/control", setup, teardown, status, lists, explains, kicks, freezes_and_thaws,
-	log_level, wrong_command_lines, nobody_is_there, pages_of_help)
+	log_level, configuration, what_the_policy_says, wrong_command_lines, nobody_is_there,
+	pages_of_help)

@@ -60,6 +60,7 @@ static inline void rig_init(struct rig *r, const char *const *conf)
 	}
 	close(pair[1]);
 	conf_init(&r->options.conf);
+	conf_loaded_init(&r->options.loaded);
 	ck_assert_int_eq(
 		conf_set(&r->options.conf, "quota.default.connects_per_s", "1000/s", &e), 0);
 	for (; conf && *conf; conf++)
@@ -78,6 +79,8 @@ static inline void rig_init(struct rig *r, const char *const *conf)
 	rate_init(&r->sv.rate, r->options.conf.quota_connects_per_s);
 	agents_init(&r->sv.agents);
 	controls_init(&r->sv);
+	reload_init(&r->sv.reload);
+	ck_assert_int_eq(policy_new(&r->options.conf, true, &r->sv.policy), 0);
 	link_sender_init(&r->sv.bouncer.link, pair[0], 1);
 	ck_assert_int_eq(rdy_poll_new(&po, &r->sv.poll), 0);
 	log_set_level(-1);
@@ -107,6 +110,7 @@ static inline void rig_deinit(struct rig *r)
 	ck_assert_uint_eq(r->sv.agents.n_sessions, 0);
 	controls_run(&r->sv);
 	controls_deinit(&r->sv);
+	r->sv.policy = policy_unref(r->sv.policy);
 	free(r->sv.agents.slots);
 	free(r->sv.agents.generations);
 	rig_bounce(r);
@@ -227,6 +231,9 @@ static inline uint64_t rig_connect(struct rig *r, int agent, uid_t uid, bool adm
 	ck_assert_uint_eq(c->number, m.u.session.session);
 	c->uid = uid;
 	c->admin = admin;
+	c->sees_all = admin;
+	c->sees_own = true;
+	c->peer = policy_somebody(r->sv.policy, uid, NULL, 0);
 	return c->number;
 }
 

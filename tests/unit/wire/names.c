@@ -36,6 +36,7 @@ static const char *expected(enum wire_error e)
 		N(AGENT_FAILED);
 		N(KICKED);
 		N(UID_FROZEN);
+		N(POLICY_DENIED);
 		N(REGISTRATION_UNKNOWN);
 		N(COOKIE_DUPLICATE);
 		N(INTEREST_INVALID);

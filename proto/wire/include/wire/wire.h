@@ -146,6 +146,7 @@ enum wire_error {
 	WIRE_E_AGENT_FAILED = 26,   /* the uid's agent could not be started */
 	WIRE_E_KICKED = 27,	    /* an administrator ended the session */
 	WIRE_E_UID_FROZEN = 28, /* an administrator froze the uid: no new sessions until it thaws */
+	WIRE_E_POLICY_DENIED = 29, /* the policy does not let the user connect */
 	/* one request or record; the session goes on */
 	WIRE_E_REGISTRATION_UNKNOWN = 40, /* no registration of this session has that id */
 	WIRE_E_COOKIE_DUPLICATE = 41,	  /* a live registration of this session has that cookie */
