@@ -28,8 +28,7 @@ static void value(const json_t *row, char *buf)
 	const char *pending = get(row, "pending");
 
 	if (pending[0])
-		snprintf(buf, CTL_CELL_BYTES, "%.40s (then %.40s)", get(row, "value"),
-			pending);
+		snprintf(buf, CTL_CELL_BYTES, "%.40s (then %.40s)", get(row, "value"), pending);
 	else
 		ctl_words_text(json_object_get(row, "value"), buf, CTL_CELL_BYTES);
 }

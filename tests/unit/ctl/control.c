@@ -363,7 +363,7 @@ START_TEST(configuration)
 	good(RUN("status"));
 	says("  ! a reload was refused ");
 	bad(RUN("config"), 2);
-	bad(RUN("config", "shwo"), 2);
+	bad(RUN("config", "shaw"), 2);
 	complains("did you mean 'show'?");
 	bad(RUN("config", "show", "check"), 2);
 	bad(RUN("reload", "now"), 2);
