@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "channel_io.h"
 #include "log.h"
+#include "passed.h"
 #include "process.h"
 #include "store.h"
 #include "supervisor.h"
@@ -364,7 +365,7 @@ static void take_stored(void *arg, const char *name, int take_fd)
 
 void adopt_start(struct supervisor *sv)
 {
-	store_take(STORE_PREFIX, take_stored, sv);
+	passed_take_all(STORE_PREFIX, take_stored, sv);
 	if (sv->adoption.dir >= 0)
 		find_files(sv);
 }

@@ -16,6 +16,7 @@
 #include "nofile.h"
 #include "log.h"
 #include "options.h"
+#include "passed.h"
 #include "reload.h"
 #include "runtime.h"
 #include "supervisor.h"
@@ -41,12 +42,17 @@ static int choose_user(const struct options *o, struct drop_user *ret)
 	*ret = (struct drop_user){(uid_t)-1, (gid_t)-1};
 	if (o->user)
 		return -1;
+	e = drop_find_user(o->conf.user, ret);
+	/* A service manager starts us as that user: there is nothing to give up. */
+	if (e == 0 && ret->uid == geteuid()) {
+		*ret = (struct drop_user){(uid_t)-1, (gid_t)-1};
+		return -1;
+	}
 	if (geteuid() != 0) {
-		log_three("the system instance has to be started as root",
+		log_three("the system instance has to be started as root, or as its user",
 			"it listens in /run/readyd and serves every user", "readyd --user");
 		return EXIT_FAILURE;
 	}
-	e = drop_find_user(o->conf.user, ret);
 	if (e == 0)
 		return -1;
 	snprintf(what, sizeof(what), "cannot become the user '%s'", o->conf.user);
@@ -100,7 +106,9 @@ static int serve(struct options *o, struct runtime *runtime, const struct drop_u
 	else if (!READYD_FILTER)
 		log_line(LOG_P_WARNING,
 			"sandbox=on filter=no why=\"this build has no system call filter\"");
+	passed_close();
 	say_ready(o, runtime);
+	notify_ready(&sv);
 	r = supervisor_run(&sv);
 	status = r < 0 ? fail("waiting for events", r) : EXIT_SUCCESS;
 out:
@@ -137,6 +145,7 @@ int main(int argc, char **argv)
 	if (o.loaded.n_files)
 		log_line(LOG_P_INFO, "config=loaded files=%zu", o.loaded.n_files);
 	umask(077);
+	passed_init();
 	status = serve(&o, &runtime, &user);
 	runtime_deinit(&runtime);
 out:

@@ -82,8 +82,10 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 {
 	struct conf_loaded loaded;
 	struct policy *policy;
-	int r = reload_check(sv, &loaded, ret_error);
+	int r;
 
+	notify_reloading(sv);
+	r = reload_check(sv, &loaded, ret_error);
 	if (r < 0) {
 		conf_loaded_deinit(&loaded);
 		sv->reload.refused = *ret_error;
@@ -91,6 +93,7 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 		log_line(LOG_P_ERROR, "reload=refused generation=%llu error=\"%s%s%s\"",
 			(unsigned long long)sv->reload.generation, ret_error->where,
 			ret_error->where[0] ? ": " : "", ret_error->what);
+		notify_reloaded(sv, "the last reload was refused: readyctl config check");
 		return r;
 	}
 	if (policy_new(&loaded.conf, sv->options->user, &policy) < 0) {
@@ -99,6 +102,7 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 		snprintf(ret_error->why, sizeof(ret_error->why), "a policy takes some");
 		snprintf(ret_error->fix, sizeof(ret_error->fix), "again later");
 		ret_error->where[0] = 0;
+		notify_reloaded(sv, "the last reload failed: there was no memory");
 		return -ENOMEM;
 	}
 	*ret_before = sv->options->conf;
@@ -116,5 +120,6 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 	apply(sv, ret_before);
 	log_line(LOG_P_NOTICE, "reload=done generation=%llu files=%zu",
 		(unsigned long long)sv->reload.generation, loaded.n_files);
+	notify_reloaded(sv, "");
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "drop.h"
 #include "log.h"
+#include "passed.h"
 
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16, include/uapi/asm-generic/socket.h */
@@ -162,6 +163,51 @@ static int open_listener(const struct options *o, const char *path, bool is_cont
 	return 0;
 }
 
+/* Nobody can send a descriptor before the agent allows it, see open_listener(); where it listens, for the log. */
+static int take_listener(int fd, int type, char *ret_path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNSPEC};
+	socklen_t n = sizeof(a);
+	int zero = 0, is_type = 0, listens = 0;
+	socklen_t n_int = sizeof(int);
+
+	if (getsockname(fd, (struct sockaddr *)&a, &n) < 0 || a.sun_family != AF_UNIX ||
+		getsockopt(fd, SOL_SOCKET, SO_TYPE, &is_type, &n_int) < 0 || is_type != type ||
+		getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n_int) < 0 || !listens) {
+		log_three("a socket that the service manager passed cannot be used",
+			type == SOCK_SEQPACKET ? "it is no listening SOCK_SEQPACKET socket"
+					       : "it is no listening SOCK_STREAM socket",
+			type == SOCK_SEQPACKET ? "ListenSequentialPacket= in the socket unit"
+					       : "ListenStream= in the socket unit");
+		return -EINVAL;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &zero, sizeof(zero)) < 0 &&
+		errno != ENOPROTOOPT)
+		return -errno;
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	snprintf(ret_path, CONF_PATH_BYTES, "%s", a.sun_path);
+	log_line(LOG_P_INFO, "socket=%s from=manager effect=\"sockets.* keys do not count for it\"",
+		ret_path);
+	return 0;
+}
+
+/* Those of the service manager go before our own. */
+static int take_passed(struct runtime *r)
+{
+	int e = 0;
+
+	r->listener = passed_take("session");
+	r->control = passed_take("control");
+	r->passed_listener = r->listener >= 0;
+	r->passed_control = r->control >= 0;
+	if (r->passed_listener)
+		e = take_listener(r->listener, SOCK_SEQPACKET, r->socket_path);
+	if (e == 0 && r->passed_control)
+		e = take_listener(r->control, SOCK_STREAM, r->control_path);
+	return e;
+}
+
 /* Absolute, with room for the temporary name. */
 static int make_path(const struct runtime *r, const char *path, const char *format, char *ret)
 {
@@ -191,22 +237,26 @@ int runtime_init(struct runtime *r, const struct options *o, uid_t owner, gid_t 
 	if (e == 0)
 		e = take_lock(r, owner, owner_group);
 	if (e == 0)
+		e = take_passed(r);
+	if (e == 0 && !r->passed_listener) {
 		e = open_listener(o, session, false, &r->listener);
-	if (e < 0)
-		return e;
-	/* From here on it is ours to remove. */
-	strcpy(r->socket_path, session);
-	e = open_listener(o, control, true, &r->control);
-	if (e == 0)
-		strcpy(r->control_path, control);
+		/* From here on it is ours to remove. */
+		if (e == 0)
+			strcpy(r->socket_path, session);
+	}
+	if (e == 0 && !r->passed_control) {
+		e = open_listener(o, control, true, &r->control);
+		if (e == 0)
+			strcpy(r->control_path, control);
+	}
 	return e;
 }
 
 void runtime_deinit(struct runtime *r)
 {
-	if (r->socket_path[0])
+	if (r->socket_path[0] && !r->passed_listener)
 		unlink(r->socket_path);
-	if (r->control_path[0])
+	if (r->control_path[0] && !r->passed_control)
 		unlink(r->control_path);
 	r->socket_path[0] = r->control_path[0] = 0;
 	r->listener = rdy__fd_close(r->listener);

@@ -6,15 +6,17 @@
 #ifndef SUPERVISOR_RUNTIME_H
 #define SUPERVISOR_RUNTIME_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "options.h"
 
 struct runtime {
-	int dir;      /* the directory */
-	int lock;     /* the lock file */
-	int listener; /* of sessions */
-	int control;  /* of control connections */
+	int dir;			      /* the directory */
+	int lock;			      /* the lock file */
+	int listener;			      /* of sessions */
+	int control;			      /* of control connections */
+	bool passed_listener, passed_control; /* the service manager's: it removes them */
 	char dir_path[CONF_PATH_BYTES];
 	char socket_path[CONF_PATH_BYTES];  /* absolute */
 	char control_path[CONF_PATH_BYTES]; /* the same */

@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
-#define PROBE "probe"
 #define PROBE_NS (2 * RDY__NS_PER_S)
 
 static int put(const char *name, int fd)
@@ -51,31 +50,12 @@ bool store_probe(void)
 		return false;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return false;
-	kept = put(PROBE, pair[1]) == 0 && sd_notify_barrier(0, PROBE_NS / 1000) > 0;
+	kept = put(STORE_PROBE, pair[1]) == 0 && sd_notify_barrier(0, PROBE_NS / 1000) > 0;
 	rdy__fd_close(pair[1]);
 	p.fd = pair[0];
 	/* The other end is closed wherever it was: it is not kept. */
 	kept = kept && poll(&p, 1, 0) == 0;
 	rdy__fd_close(pair[0]);
-	store_remove(PROBE);
+	store_remove(STORE_PROBE);
 	return kept;
-}
-
-void store_take(
-	const char *prefix, void (*take)(void *arg, const char *name, int take_fd), void *arg)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names);
-
-	for (int i = 0; i < n; i++) {
-		const char *name = names ? names[i] : "";
-
-		if (strncmp(name, prefix, strlen(prefix)) == 0)
-			take(arg, name, SD_LISTEN_FDS_START + i);
-		else if (strcmp(name, PROBE) == 0)
-			rdy__fd_close(SD_LISTEN_FDS_START + i);
-	}
-	for (int i = 0; names && i < n; i++)
-		free(names[i]);
-	free(names);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define STORE_NAME_BYTES 48u
+#define STORE_PROBE "probe" /* a name of store_probe() itself */
 
 /*
  * Is there a service manager that keeps descriptors? It does not say: it is given one, and seen whether that is
@@ -21,12 +22,5 @@ bool store_probe(void);
 /* Keep a descriptor (borrowed) under a name that no other has. Returns 0 or -errno. */
 int store_put(const char *name, int fd);
 void store_remove(const char *name);
-
-/*
- * What came back under a name with this prefix: take is called for each, the descriptor is its. What else the
- * manager has passed (listening sockets) is left alone. Only the first call finds anything.
- */
-void store_take(
-	const char *prefix, void (*take)(void *arg, const char *name, int take_fd), void *arg);
 
 #endif

@@ -20,11 +20,3 @@ void store_remove(const char *name)
 {
 	(void)name;
 }
-
-void store_take(
-	const char *prefix, void (*take)(void *arg, const char *name, int take_fd), void *arg)
-{
-	(void)prefix;
-	(void)take;
-	(void)arg;
-}

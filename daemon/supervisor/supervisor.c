@@ -87,6 +87,18 @@ void supervisor_deinit(struct supervisor *sv)
 	sv->signals = rdy__fd_close(sv->signals);
 }
 
+/*
+ * Where the kernel lets strangers queue descriptors before accept(), closing it may block. The service manager's own
+ * stays open there, with who waits in it for the next one of us: it must not be shut down.
+ */
+static void close_listener(struct supervisor *sv, int *sock, bool passed)
+{
+	if (passed)
+		*sock = rdy__fd_close(*sock);
+	else
+		bouncer_close(sv, BOUNCER_NOBODY, rdy__steal_fd(sock));
+}
+
 static void stop(struct supervisor *sv, uint32_t signal)
 {
 	if (sv->stopping)
@@ -96,11 +108,11 @@ static void stop(struct supervisor *sv, uint32_t signal)
 	log_line(LOG_P_NOTICE, "stopping signal=%u sessions=%u agents=%s", signal,
 		sv->agents.n_sessions, sv->leaving ? "stay" : "end");
 	sv->stopping = true;
+	notify_stopping(sv);
 	sv->stop_deadline_ns = rdy__deadline_ns(rdy__now_ns(), STOP_NS);
 	accept_update(sv, rdy__now_ns());
-	/* Where the kernel lets strangers queue descriptors before accept(), closing it may block. */
-	bouncer_close(sv, BOUNCER_NOBODY, rdy__steal_fd(&sv->runtime->listener));
-	bouncer_close(sv, BOUNCER_NOBODY, rdy__steal_fd(&sv->runtime->control));
+	close_listener(sv, &sv->runtime->listener, sv->runtime->passed_listener);
+	close_listener(sv, &sv->runtime->control, sv->runtime->passed_control);
 	if (sv->leaving)
 		agents_leave(sv);
 	else
@@ -166,6 +178,9 @@ static void set_timer(struct supervisor *sv)
 	other = children_deadline(&sv->children);
 	if (other < d)
 		d = other;
+	other = notify_deadline(&sv->notify);
+	if (other < d)
+		d = other;
 	if (sv->listen_again_ns < d)
 		d = sv->listen_again_ns;
 	if (sv->stopping && sv->stop_deadline_ns < d)
@@ -226,6 +241,7 @@ static int round_trip(struct supervisor *sv)
 		dispatch(sv, &e);
 	now = rdy__now_ns();
 	agents_tick(sv, now);
+	notify_tick(sv, now);
 	sv->controls_busy = controls_run(sv);
 	children_tick(&sv->children, now);
 	bouncer_tick(sv, now);
@@ -265,6 +281,7 @@ int supervisor_init(struct supervisor *sv, struct options *options, struct runti
 	holders_init(&sv->holders);
 	controls_init(sv);
 	reload_init(&sv->reload);
+	notify_init(&sv->notify);
 	r = policy_new(&options->conf, options->user, &sv->policy);
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "frozen.h"
 #include "holders.h"
+#include "notify.h"
 #include "rate.h"
 #include "options.h"
 #include "policy.h"
@@ -53,6 +54,7 @@ struct supervisor {
 	struct controls controls;
 	struct frozen frozen;
 	struct reload reload;
+	struct notify notify;
 	struct policy *policy; /* for who connects now */
 	bool controls_busy;    /* some have more to do at once */
 	int log_level;	       /* syslog priority, ours and our agents' */

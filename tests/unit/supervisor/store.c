@@ -3,6 +3,7 @@
  * readyd under a service manager that keeps descriptors: a small one, a thread of this test, which does what
  * sd_notify(3) says of FDSTORE=1 and passes what it has on to the next readyd as sd_listen_fds(3) says.
  */
+#include "passed.h"
 #include "store.h"
 
 #include <pthread.h>
@@ -480,7 +481,9 @@ START_TEST(by_hand)
 	WAIT_FOR(count_kept() == 0);
 	manager.keeps = false;
 	ck_assert(!store_probe());
-	store_take("", never, NULL);
+	passed_init();
+	passed_take_all("", never, NULL);
+	passed_close();
 	rdy__fd_close(fd);
 	unsetenv("NOTIFY_SOCKET");
 }
