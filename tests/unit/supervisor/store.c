@@ -57,6 +57,9 @@ static void take_message(char *text, const int *take_fds, size_t n_fds)
 		remove |= strcmp(line, "FDSTOREREMOVE=1") == 0;
 		poll_it &= strcmp(line, "FDPOLL=0") != 0;
 		known |= strcmp(line, "BARRIER=1") == 0;
+		/* What every service says of itself; the first word of a message. */
+		known |= strcmp(line, "READY=1") == 0 || strcmp(line, "STOPPING=1") == 0 ||
+			 strncmp(line, "STATUS=Serving ", 15) == 0;
 		if (strncmp(line, "FDNAME=", 7) == 0)
 			name = line + 7;
 	}
