@@ -37,6 +37,9 @@ const struct conf_key conf_schema[] = {
 		"users served at once, each by an agent of its own", LIVE},
 	{"log.level", CONF_CHOICE, AT(log_level), 0, 0, "error|warning|notice|info|debug", "info",
 		"what is logged", LIVE},
+	{"metrics.per_uid", CONF_COUNT, AT(metrics_per_uid), 1, 100, NULL, "20",
+		"users with metrics of their own, the busiest; the rest is summed up as other",
+		LIVE},
 	{"policy", CONF_POLICY, AT(policy), 0, 0, NULL, "built-in",
 		"who may do what, the first rule that fits decides; built-in: everybody with what "
 		"is "

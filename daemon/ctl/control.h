@@ -16,6 +16,10 @@ int ctl_can(const struct ctl_options *o, const char *path, struct ctl_problem *p
 /* kick, freeze, thaw, log-level */
 int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 
+/* metrics */
+int ctl_metrics(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+/* top */
+int ctl_top(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* config, reload */
 int ctl_config(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 

@@ -19,7 +19,6 @@ static const char overview[] =
 	"  kick session:N; freeze, thaw uid:U; log-level [LEVEL]; config show, check, diff; "
 	"reload; "
 	"help\n"
-	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
 	"--help\n"
 	"Exit: 0 ready, done  1 failed  2 usage  3 not running  4 silent  5 unknown  6 refused  7 "
@@ -226,6 +225,34 @@ static const char reload_page[] =
 	"  sudo systemctl reload readyd\n"
 	"\n" CONTROL_EXITS;
 
+static const char metrics_page[] =
+	"usage: readyctl metrics [OPTIONS]\n"
+	"\n"
+	"Prints what readyd counts as OpenMetrics text: for everybody's eyes that may see all, "
+	"else "
+	"what\n"
+	"is of your own. metrics.per_uid users have series of their own; readyctl(1) lists the "
+	"metrics.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl metrics | grep ^readyd_events_total\n"
+	"  readyctl metrics >/var/lib/prometheus/node-exporter/readyd.prom\n"
+	"\n" CONTROL_EXITS;
+
+static const char top_page[] =
+	"usage: readyctl top [--once] [OPTIONS]\n"
+	"\n"
+	"Shows the users that are served, the busiest first, every second. On a terminal: s sorts "
+	"by\n"
+	"something else, q ends it. Piped: one table after the other.\n"
+	"\n"
+	"  --once             one look of a second, and no more                      (default: "
+	"off)\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl top\n"
+	"  readyctl top --once --json | jq .events_per_s\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -253,10 +280,11 @@ static const char help_page[] =
 int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
 	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
-		"freeze", "thaw", "log-level", "config", "reload", "version", "help"};
+		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "version",
+		"help"};
 	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
 		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
-		reload_page, version_page, help_page};
+		reload_page, metrics_page, top_page, version_page, help_page};
 	const char *near;
 
 	if (!verb) {

@@ -19,9 +19,10 @@
 	(1u << CTL_VERB_KICK | 1u << CTL_VERB_FREEZE | 1u << CTL_VERB_THAW | \
 		1u << CTL_VERB_LOG_LEVEL)
 #define RELOAD (1u << CTL_VERB_RELOAD)
+#define TOP (1u << CTL_VERB_TOP)
 #define CONTROL \
 	(1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS | 1u << CTL_VERB_CONFIG | \
-		RELOAD)
+		RELOAD | 1u << CTL_VERB_METRICS | TOP)
 
 static const struct {
 	const char *name;
@@ -39,6 +40,8 @@ static const struct {
 	{"log-level", CTL_VERB_LOG_LEVEL, NULL}, /* may have one */
 	{"config", CTL_VERB_CONFIG, "show"},
 	{"reload", CTL_VERB_RELOAD, NULL},
+	{"metrics", CTL_VERB_METRICS, NULL},
+	{"top", CTL_VERB_TOP, NULL},
 	{"version", CTL_VERB_VERSION, NULL},
 	{"help", CTL_VERB_HELP, NULL},
 };
@@ -53,6 +56,7 @@ enum option {
 	OPTION_JSON,
 	OPTION_LEVEL,
 	OPTION_LOCAL,
+	OPTION_ONCE,
 	OPTION_QUIET,
 	OPTION_REGISTRATIONS,
 	OPTION_SESSION,
@@ -66,8 +70,8 @@ enum option {
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
 static const char *const option_names[] = {"--ack", "--agents", "--can", "--help", "--idle",
-	"--json", "--level", "--local", "--quiet", "--registrations", "--session", "--sessions",
-	"--socket", "--timeout", "--uid", "--user", "--version"};
+	"--json", "--level", "--local", "--once", "--quiet", "--registrations", "--session",
+	"--sessions", "--socket", "--timeout", "--uid", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
@@ -80,6 +84,7 @@ static const struct {
 	[OPTION_JSON] = {WAIT | WATCH | VERSION | CONTROL, NULL},
 	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
+	[OPTION_ONCE] = {TOP, NULL},
 	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS | RELOAD, NULL},
 	[OPTION_REGISTRATIONS] = {LS, NULL},
 	[OPTION_SESSION] = {LS, "12"},
@@ -249,6 +254,7 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 		return usage(p, exclusive[i].why, "one of them");
 	}
 	o->ack = seen->options & 1u << OPTION_ACK;
+	o->once = seen->options & 1u << OPTION_ONCE;
 	o->can = seen->options & 1u << OPTION_CAN;
 	o->json = seen->options & 1u << OPTION_JSON;
 	o->level = seen->options & 1u << OPTION_LEVEL;

@@ -30,6 +30,8 @@ enum ctl_verb {
 	CTL_VERB_LOG_LEVEL,
 	CTL_VERB_CONFIG,
 	CTL_VERB_RELOAD,
+	CTL_VERB_METRICS,
+	CTL_VERB_TOP,
 };
 
 enum ctl_list { CTL_LIST_SESSIONS, CTL_LIST_REGISTRATIONS, CTL_LIST_AGENTS };
@@ -55,6 +57,7 @@ struct ctl_options {
 	enum ctl_list list; /* ls */
 	const char *target; /* explain, kick, freeze, thaw, config; log-level: may be NULL */
 	const char *uid;    /* ls --uid: a name or number, or NULL */
+	bool once;	    /* top: one look */
 	bool can;	    /* explain --can: target is a user */
 	const char *can_verb, *can_names; /* "inspect", "self:*" */
 	uint64_t session;		  /* ls --session, 0 = all */

@@ -86,6 +86,10 @@ static void take(struct supervisor *sv, int take_sock)
 	if (e != WIRE_OK)
 		log_line(LOG_P_NOTICE, "refused=%s uid=%u pid=%d detail=%u", wire_error_name(e),
 			(unsigned int)who.uid, (int)who.pid, detail);
+	if (e == WIRE_OK)
+		sv->counters.sessions++;
+	else if ((unsigned int)e < COUNTERS_ERRORS)
+		sv->counters.refused[e]++;
 	if ((e == WIRE_OK || agent_may_refuse(agent)) &&
 		agents_hand_over(sv, agent, take_sock, &who, e, detail) == 0)
 		return;

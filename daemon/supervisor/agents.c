@@ -239,6 +239,7 @@ int agents_start(struct supervisor *sv, uid_t uid, struct agent **ret)
 		note_failure(&sv->agents, uid);
 		return r;
 	}
+	sv->counters.agents_started++;
 	log_line(LOG_P_INFO, "agent=started uid=%u pid=%d", (unsigned int)uid,
 		(int)agent->process->pid);
 	*ret = agent;
@@ -390,6 +391,8 @@ void agents_child_died(struct supervisor *sv, struct child *child)
 		return;
 	}
 	agent->process = NULL;
+	if (agent->state != AGENT_ENDING && !sv->stopping)
+		sv->counters.agents_lost++;
 	agents_lose(sv, agent);
 }
 
@@ -444,6 +447,7 @@ void agents_tick(struct supervisor *sv, int64_t now_ns)
 			log_line(LOG_P_ERROR, "agent=wedged uid=%u pid=%d sessions=%u",
 				(unsigned int)agent->uid,
 				agent->process ? (int)agent->process->pid : 0, agent->n_sessions);
+			sv->counters.agents_wedged++;
 			agents_lose(sv, agent);
 			/* A fresh agent may have been appended: the next tick looks at it. */
 			return;

@@ -172,6 +172,11 @@ void control_explain_step(struct supervisor *sv, struct control *c);
 void control_explain_rows(
 	struct control *c, struct agent *agent, const struct channel_rows *rows, const void *data);
 
+/* control_metrics.c: what an agent has said; and the answer, when all have. */
+void control_metrics_add(
+	struct control *c, const struct agent *agent, const struct control_sums *s);
+void control_metrics_reply(struct supervisor *sv, struct control *c);
+
 /* control_can.c: Can; answered at once. */
 void control_can(struct supervisor *sv, struct control *c);
 

@@ -124,12 +124,15 @@ void control_take(struct supervisor *sv, int take_sock)
 	why = admit(sv, &who, is_admin(sv, &peer), &agent);
 	if (!why) {
 		c = new_control(sv, &peer);
-		if (c && agents_hand_over_control(sv, agent, take_sock, &who, c) == 0)
+		if (c && agents_hand_over_control(sv, agent, take_sock, &who, c) == 0) {
+			sv->counters.controls++;
 			return;
+		}
 		why = "memory";
 	}
 	if (c)
 		control_free(sv, c);
+	sv->counters.controls_refused++;
 	log_line(LOG_P_NOTICE, "control=refused why=%s uid=%u pid=%d", why, (unsigned int)who.uid,
 		(int)who.pid);
 	control_refuse(sv, who.uid, take_sock, why);

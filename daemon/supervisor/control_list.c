@@ -105,15 +105,24 @@ static void page(struct control *c, bool continues)
 	control_reply(c, json_pack("{s:o, s:o}", rows_name(c), rows, "silent", silent), continues);
 }
 
-static bool is_status(const struct control *c)
+static bool is_metrics(const struct control *c)
 {
-	return c->call.method == CONTROL_STATUS;
+	return c->call.method == CONTROL_METRICS;
+}
+
+/* One answer, made of what all agents have said. */
+static bool is_sum(const struct control *c)
+{
+	return c->call.method == CONTROL_STATUS || is_metrics(c);
 }
 
 /* The agent at hand has told all that it was asked, or will not. */
 static void finish_agent(struct supervisor *sv, struct control *c, struct agent *agent)
 {
-	if (is_status(c))
+	if (is_metrics(c)) {
+		control_metrics_add(c, agent, &c->job.sums);
+		c->job.sums = (struct control_sums){0};
+	} else if (is_sum(c))
 		c->job.sums.agents++;
 	else if (c->call.method == CONTROL_LIST_AGENTS)
 		append_agent(sv, c, agent);
@@ -171,7 +180,7 @@ static uint32_t room(const struct control *c)
 /* The page has to go first. */
 static bool is_full(const struct control *c)
 {
-	if (is_status(c))
+	if (is_sum(c))
 		return false;
 	if (c->call.method == CONTROL_LIST_AGENTS)
 		return c->job.units + AGENT_UNITS + CHANNEL_REACTORS_MAX > CONTROL_PAGE_UNITS;
@@ -196,7 +205,9 @@ void control_list_step(struct supervisor *sv, struct control *c)
 		agent = next_agent(sv, job);
 	}
 	if (!agent) {
-		if (is_status(c))
+		if (is_metrics(c))
+			control_metrics_reply(sv, c);
+		else if (is_sum(c))
 			control_reply(c, control_words_status(sv, c), false);
 		else
 			page(c, false);
@@ -239,7 +250,7 @@ static void take_reactors(struct control *c, const struct channel_rows *rows, co
 
 	for (uint32_t i = 0; i < rows->n_rows; i++) {
 		memcpy(&r, data + i * sizeof(r), sizeof(r));
-		add_reactor(&c->job, &r, !is_status(c));
+		add_reactor(&c->job, &r, !is_sum(c));
 		/* Each row says the same of the whole agent. */
 		n_descriptors = r.n_descriptors;
 	}

@@ -90,6 +90,7 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 		conf_loaded_deinit(&loaded);
 		sv->reload.refused = *ret_error;
 		sv->reload.refused_at_ns = rdy__now_ns();
+		sv->counters.reloads_refused++;
 		log_line(LOG_P_ERROR, "reload=refused generation=%llu error=\"%s%s%s\"",
 			(unsigned long long)sv->reload.generation, ret_error->where,
 			ret_error->where[0] ? ": " : "", ret_error->what);
@@ -115,6 +116,7 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 	 * tests/integration/reload.c/refused */
 	sv->options->conf = in_force(sv, &loaded.conf);
 	sv->reload.generation++;
+	sv->counters.reloads++;
 	sv->reload.loaded_at_ns = rdy__now_ns();
 	sv->reload.refused_at_ns = 0;
 	apply(sv, ret_before);

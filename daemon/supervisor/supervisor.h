@@ -14,6 +14,7 @@
 #include "bouncer.h"
 #include "child.h"
 #include "control.h"
+#include "counters.h"
 #include "frozen.h"
 #include "holders.h"
 #include "notify.h"
@@ -55,6 +56,7 @@ struct supervisor {
 	struct frozen frozen;
 	struct reload reload;
 	struct notify notify;
+	struct counters counters;
 	struct policy *policy; /* for who connects now */
 	bool controls_busy;    /* some have more to do at once */
 	int log_level;	       /* syslog priority, ours and our agents' */

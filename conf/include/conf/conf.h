@@ -58,6 +58,7 @@ struct conf {
 	uint64_t quota_sessions, quota_registrations, quota_connects_per_s;
 	uint64_t per_session_percent;
 	uint64_t closer_batch;
+	uint64_t metrics_per_uid;
 	uint64_t quota_controls;
 	uint64_t flood_rate, flood_burst; /* events of one edge registration; rate 0 = no bound */
 	uint64_t

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch status ls explain kick freeze thaw log-level config reload version help
-set -l control status ls explain kick freeze thaw log-level config reload
+set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top version help
+set -l control status ls explain kick freeze thaw log-level config reload metrics top
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
@@ -14,6 +14,9 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a thaw -d 'und
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a log-level -d 'what is logged'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a config -d 'what is in force'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a reload -d 'read the configuration again'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a metrics -d 'what readyd counts'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a top -d 'the busiest users'
+complete -c readyctl -n '__fish_seen_subcommand_from top' -l once -d 'one look'
 complete -c readyctl -n '__fish_seen_subcommand_from config' -a 'show check diff'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a help -d 'overview or a verb'

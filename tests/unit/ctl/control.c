@@ -371,6 +371,31 @@ START_TEST(configuration)
 }
 END_TEST
 
+START_TEST(top)
+{
+	struct program c;
+
+	start_client(&c);
+	good(RUN("top", "--once"));
+	says("users 1   sessions 1   registrations 1   events/s 0\n");
+	says("USER ");
+	says("EV/S");
+	good(RUN("top", "--once", "--json"));
+	says("\"events_per_s\":0");
+	bad(RUN("top", "now"), 2);
+	bad(RUN("status", "--once"), 2);
+	end_client(&c);
+}
+END_TEST
+
+START_TEST(metrics)
+{
+	good(RUN("metrics", "--json"));
+	says("{\"text\":\"# TYPE readyd_build info");
+	bad(RUN("metrics", "-q"), 2);
+}
+END_TEST
+
 START_TEST(what_the_policy_says)
 {
 	char me[32];
@@ -462,5 +487,5 @@ START_TEST(pages_of_help)
 END_TEST
 
 UNIT_MAIN_WITH("ctl/control", setup, teardown, status, lists, explains, kicks, freezes_and_thaws,
-	log_level, configuration, what_the_policy_says, wrong_command_lines, nobody_is_there,
-	pages_of_help)
+	log_level, configuration, top, metrics, what_the_policy_says, wrong_command_lines,
+	nobody_is_there, pages_of_help)

@@ -218,7 +218,8 @@ END_TEST
 START_TEST(help_texts)
 {
 	static const char *const pages[] = {NULL, "wait", "watch", "status", "ls", "explain",
-		"kick", "freeze", "thaw", "log-level", "config", "reload", "version", "help"};
+		"kick", "freeze", "thaw", "log-level", "config", "reload", "metrics", "top",
+		"version", "help"};
 	struct ctl_problem p;
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
