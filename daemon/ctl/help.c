@@ -16,7 +16,7 @@ static const char overview[] =
 	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
 	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
-	"  kick session:N; freeze, thaw uid:U; log-level; config show, check, diff; reload; metri"
+	"  kick session:N; freeze, thaw uid:U; log-level; config show|check|diff; reload; metri"
 	"cs; top; help\n"
 	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
