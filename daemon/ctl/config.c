@@ -113,9 +113,7 @@ static int refused(const json_t *e, bool reload, struct ctl_problem *p)
 	ctl_problem_set(p, CTL_FAILED, "BAD_CONFIGURATION", "%s%s%s", where, where[0] ? ": " : "",
 		get(e, "what"));
 	if (reload)
-		ctl_problem_why(p,
-			"%s; nothing was changed: generation %lld, loaded %s ago, stays in "
-			"force",
+		ctl_problem_why(p, "%s; nothing has changed: still generation %lld of %s ago",
 			get(e, "why"),
 			(long long)json_integer_value(json_object_get(e, "generation")), age);
 	else

@@ -356,7 +356,7 @@ START_TEST(configuration)
 	write_config("\nlimts: {sessions: 7}\n");
 	bad(RUN("reload"), 1);
 	complains("c.yaml:2:1: unknown key 'limts'\n");
-	complains("nothing was changed: generation 3, ");
+	complains("nothing has changed: still generation 3 of ");
 	complains("did you mean 'limits'?");
 	bad(RUN("config", "check"), 1);
 	bad(RUN("config", "diff"), 1);
