@@ -5,6 +5,8 @@
 #
 #   container_missing        says why there can be none, or nothing
 #   container_up NAME DEST   boot; DEST is what DESTDIR=DEST meson install wrote
+#   container_up_root NAME ROOT FOLDER
+#                            boot the system in ROOT, which stays as it is, with FOLDER seen as /mnt
 #   inside COMMAND...        as root in it
 #   inside_as USER COMMAND...
 #   container_down
@@ -32,7 +34,17 @@ container_hierarchies() {
 }
 
 container_up() {
+	container_boot "$1" -D / --volatile=yes --overlay="+/usr:$2/usr::/usr"
+}
+
+container_up_root() {
+	container_boot "$1" -D "$2" --volatile=overlay --bind-ro="$3:/mnt"
+}
+
+# container_boot NAME OPTION...: of systemd-nspawn
+container_boot() {
 	container=$1
+	shift
 	container_dir=$(mktemp -d /tmp/readyd-container-XXXXXX)
 	for h in $(container_hierarchies); do
 		mkdir -p "$h/readyd-$container"
@@ -45,7 +57,7 @@ container_up() {
 		exec env SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q --register=no --keep-unit \
 			--private-network --link-journal=no --uuid="$(tr -d - </proc/sys/kernel/random/uuid)" \
 			--capability=CAP_BPF,CAP_NET_ADMIN --system-call-filter=bpf -M "$container" \
-			-D / --volatile=yes --overlay="+/usr:$2/usr::/usr" --console=pipe --boot \
+			"$@" --console=pipe --boot \
 			systemd.mask=systemd-firstboot.service systemd.mask=systemd-networkd.service \
 			systemd.mask=systemd-resolved.service systemd.mask=postgresql.service
 	) </dev/null >"$container_dir/console" 2>&1 &
