@@ -20,6 +20,8 @@ int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p
 int ctl_metrics(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* top */
 int ctl_top(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+/* monitor */
+int ctl_monitor(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* config, reload */
 int ctl_config(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 

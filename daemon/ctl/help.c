@@ -16,8 +16,8 @@ static const char overview[] =
 	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
 	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
-	"  kick session:N; freeze, thaw uid:U; log-level; config show|check|diff; reload; metri"
-	"cs; top; help\n"
+	"  kick session:N; freeze|thaw uid:U; log-level; config show|check|diff; reload; metrics; "
+	"top; monitor\n"
 	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
 	"--help\n"
@@ -255,6 +255,21 @@ static const char top_page[] =
 	"  readyctl top --once --json | jq .events_per_s\n"
 	"\n" CONTROL_EXITS;
 
+static const char monitor_page[] =
+	"usage: readyctl monitor [OPTIONS]\n"
+	"\n"
+	"Prints what happens from now on, a line for each: sessions opened, ended and refused, "
+	"agents "
+	"started,\n"
+	"lost and wedged, kicks, freezes, reloads. Of everybody for administrators, else what is "
+	"of "
+	"yours.\n"
+	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl monitor\n"
+	"  readyctl monitor --json | jq -c 'select(.event==\"refused\")'\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -282,11 +297,11 @@ static const char help_page[] =
 int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
 	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
-		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "version",
-		"help"};
+		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "monitor",
+		"version", "help"};
 	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
 		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
-		reload_page, metrics_page, top_page, version_page, help_page};
+		reload_page, metrics_page, top_page, monitor_page, version_page, help_page};
 	const char *near;
 
 	if (!verb) {

@@ -80,6 +80,8 @@ static int control_verb(const struct ctl_options *o, struct ctl_problem *p)
 		return ctl_metrics(o, path, p);
 	case CTL_VERB_TOP:
 		return ctl_top(o, path, p);
+	case CTL_VERB_MONITOR:
+		return ctl_monitor(o, path, p);
 	case CTL_VERB_CONFIG:
 	case CTL_VERB_RELOAD:
 		return ctl_config(o, path, p);

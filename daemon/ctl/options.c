@@ -20,9 +20,10 @@
 		1u << CTL_VERB_LOG_LEVEL)
 #define RELOAD (1u << CTL_VERB_RELOAD)
 #define TOP (1u << CTL_VERB_TOP)
+#define MONITOR (1u << CTL_VERB_MONITOR)
 #define CONTROL \
 	(1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS | 1u << CTL_VERB_CONFIG | \
-		RELOAD | 1u << CTL_VERB_METRICS | TOP)
+		RELOAD | 1u << CTL_VERB_METRICS | TOP | MONITOR)
 
 static const struct {
 	const char *name;
@@ -42,6 +43,7 @@ static const struct {
 	{"reload", CTL_VERB_RELOAD, NULL},
 	{"metrics", CTL_VERB_METRICS, NULL},
 	{"top", CTL_VERB_TOP, NULL},
+	{"monitor", CTL_VERB_MONITOR, NULL},
 	{"version", CTL_VERB_VERSION, NULL},
 	{"help", CTL_VERB_HELP, NULL},
 };
@@ -85,7 +87,7 @@ static const struct {
 	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
 	[OPTION_ONCE] = {TOP, NULL},
-	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS | RELOAD, NULL},
+	[OPTION_QUIET] = {WAIT | WATCH | LS | ACTS | RELOAD | MONITOR, NULL},
 	[OPTION_REGISTRATIONS] = {LS, NULL},
 	[OPTION_SESSION] = {LS, "12"},
 	[OPTION_SESSIONS] = {LS, NULL},

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "identity.h"
 #include "log.h"
+#include "monitor.h"
 #include "supervisor.h"
 
 #define ACCEPTS 64u	       /* per event */
@@ -90,6 +91,9 @@ static void take(struct supervisor *sv, int take_sock)
 		sv->counters.sessions++;
 	else if ((unsigned int)e < COUNTERS_ERRORS)
 		sv->counters.refused[e]++;
+	if (e != WIRE_OK)
+		monitor_say(sv, &(struct monitor_event){
+					"refused", who.uid, who.pid, 0, wire_error_name(e)});
 	if ((e == WIRE_OK || agent_may_refuse(agent)) &&
 		agents_hand_over(sv, agent, take_sock, &who, e, detail) == 0)
 		return;

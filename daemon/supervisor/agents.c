@@ -14,6 +14,7 @@
 #include "channel_io.h"
 #include "control.h"
 #include "log.h"
+#include "monitor.h"
 #include "remains.h"
 #include "supervisor.h"
 #include "upgrade.h"
@@ -240,6 +241,8 @@ int agents_start(struct supervisor *sv, uid_t uid, struct agent **ret)
 		return r;
 	}
 	sv->counters.agents_started++;
+	monitor_say(
+		sv, &(struct monitor_event){"agent_started", uid, agent->process->pid, 0, NULL});
 	log_line(LOG_P_INFO, "agent=started uid=%u pid=%d", (unsigned int)uid,
 		(int)agent->process->pid);
 	*ret = agent;
@@ -306,6 +309,9 @@ static void shut_sessions(
 	while ((l = rdy__list_pop(sessions))) {
 		struct session *s = rdy__list_entry(l, struct session, link);
 
+		if (!s->control)
+			monitor_say(sv, &(struct monitor_event){
+						"session_ended", uid, s->pid, s->number, "agent"});
 		/* Of an adopted one we have no copy: the agent's exit closes it, or the client's ping finds out. */
 		if (s->sock >= 0)
 			remains_take(sv, r, uid, rdy__steal_fd(&s->sock));
@@ -380,6 +386,14 @@ void agents_lose(struct supervisor *sv, struct agent *agent)
 	move_waiting(sv, uid, &waiting);
 }
 
+void agents_note_lost(struct supervisor *sv, const struct agent *agent, pid_t pid)
+{
+	if (agent->state == AGENT_ENDING || sv->stopping)
+		return;
+	sv->counters.agents_lost++;
+	monitor_say(sv, &(struct monitor_event){"agent_lost", agent->uid, pid, 0, NULL});
+}
+
 void agents_child_died(struct supervisor *sv, struct child *child)
 {
 	struct agent *agent = child->agent;
@@ -391,8 +405,7 @@ void agents_child_died(struct supervisor *sv, struct child *child)
 		return;
 	}
 	agent->process = NULL;
-	if (agent->state != AGENT_ENDING && !sv->stopping)
-		sv->counters.agents_lost++;
+	agents_note_lost(sv, agent, child->pid);
 	agents_lose(sv, agent);
 }
 
@@ -448,6 +461,8 @@ void agents_tick(struct supervisor *sv, int64_t now_ns)
 				(unsigned int)agent->uid,
 				agent->process ? (int)agent->process->pid : 0, agent->n_sessions);
 			sv->counters.agents_wedged++;
+			monitor_say(sv, &(struct monitor_event){"agent_wedged", agent->uid,
+						agent->process ? agent->process->pid : 0, 0, NULL});
 			agents_lose(sv, agent);
 			/* A fresh agent may have been appended: the next tick looks at it. */
 			return;

@@ -148,6 +148,8 @@ int agents_start_closer(struct supervisor *sv, struct agent *agent, int *ret_lin
 
 /* The channel's event. */
 void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, uint32_t ready);
+/* It is about to be lost and was not told to end: counted, and said to who monitors. pid 0: nobody knows. */
+void agents_note_lost(struct supervisor *sv, const struct agent *agent, pid_t pid);
 /* Its process or its closer has ended. */
 void agents_child_died(struct supervisor *sv, struct child *child);
 

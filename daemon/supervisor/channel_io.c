@@ -14,6 +14,7 @@
 #include "channel/channel.h"
 #include "control.h"
 #include "log.h"
+#include "monitor.h"
 #include "supervisor.h"
 #include "upgrade.h"
 
@@ -310,6 +311,9 @@ static bool taken(struct supervisor *sv, struct agent *agent, uint64_t number)
 	agent->n_handed--;
 	if (s->refuse == WIRE_OK) {
 		rdy__list_append(&agent->serving, &s->link);
+		if (!s->control)
+			monitor_say(sv, &(struct monitor_event){"session_opened", agent->uid,
+						s->pid, s->number, NULL});
 	} else {
 		/*
 		 * The agent answers and its closer closes; whose close() is the last, nobody knows. Not shut:
@@ -336,6 +340,9 @@ static bool session_ended(struct supervisor *sv, struct agent *agent, uint64_t n
 	rdy__list_unlink(&s->link);
 	agent->n_sessions -= !s->control;
 	agent->n_kicks -= s->kick;
+	if (!s->control)
+		monitor_say(sv, &(struct monitor_event){
+					"session_ended", agent->uid, s->pid, s->number, NULL});
 	/* Shut and drained by the agent: nothing is queued in it, so this cannot block. */
 	s->sock = rdy__fd_close(s->sock);
 	session_free(sv, s);
@@ -481,6 +488,7 @@ void agents_event(struct supervisor *sv, uint32_t index, uint32_t generation, ui
 					(unsigned int)agent->uid,
 					agent->process ? (int)agent->process->pid : 0,
 					agent->n_sessions);
+			agents_note_lost(sv, agent, agent->process ? agent->process->pid : 0);
 			agents_lose(sv, agent);
 			return;
 		}

@@ -9,6 +9,7 @@
 #include "agents.h"
 #include "channel_io.h"
 #include "log.h"
+#include "monitor.h"
 #include "supervisor.h"
 
 #define STEPS 16u	 /* of one connection in a round */
@@ -198,7 +199,12 @@ static bool step(struct supervisor *sv, struct control *c)
 		}
 		if (c->query)
 			return false;
-		if (c->busy)
+		if (c->busy && c->call.method == CONTROL_MONITOR) {
+			/* It stays until its client goes. */
+			c->ending = c->peer_shut;
+			if (!c->ending && !monitor_step(c))
+				return false;
+		} else if (c->busy)
 			control_go_on(sv, c);
 		else if (!next_call(sv, c))
 			return false;

@@ -67,6 +67,7 @@ struct control_job {
 	uint64_t cursor;	      /* of the agent at uid_next */
 	uint32_t n_empty;	      /* pages in a row */
 	json_t *rows;		      /* of the page that is being filled */
+	uint64_t n_lost;	      /* Monitor: events for which there was no room */
 	uint32_t units;		      /* how full that is */
 	json_t *silent;		      /* uids */
 	json_t *reactors;	      /* ListAgents: of the agent at uid_next */

@@ -12,6 +12,7 @@
 #include "control_rows.h"
 #include "control_words.h"
 #include "log.h"
+#include "monitor.h"
 #include "supervisor.h"
 
 #define UID_MAX_OF_JSON (UINT32_MAX - 1)
@@ -112,6 +113,7 @@ static void kick(struct supervisor *sv, struct control *c)
 	}
 	log_line(LOG_P_NOTICE, "kick session=%lld uid=%u by=%u", (long long)number,
 		(unsigned int)agent->uid, (unsigned int)c->uid);
+	monitor_say(sv, &(struct monitor_event){"kicked", agent->uid, s->pid, s->number, NULL});
 	if (!s->kick) {
 		s->kick = true;
 		agent->n_kicks++;
@@ -142,6 +144,7 @@ static void freeze(struct supervisor *sv, struct control *c, bool on)
 		control_busy(c, was == -ENOMEM ? "memory" : "limit");
 		return;
 	}
+	monitor_say(sv, &(struct monitor_event){on ? "frozen" : "thawed", (uid_t)uid, 0, 0, NULL});
 	/* frozen_add(): 0, it was; frozen_remove(): 1, it was. */
 	was = on ? !was : was;
 	log_line(LOG_P_NOTICE, "%s uid=%u by=%u", on ? "freeze" : "thaw", (unsigned int)uid,
@@ -170,6 +173,8 @@ static void set_level(struct supervisor *sv, struct control *c)
 	}
 	log_line(LOG_P_NOTICE, "log-level=%s was=%s by=%u", control_words_level(priority), was,
 		(unsigned int)c->uid);
+	monitor_say(sv, &(struct monitor_event){"log_level", POLICY_EVERYBODY, 0, 0,
+				control_words_level(priority)});
 	sv->log_level = priority;
 	log_set_level(priority);
 	control_reply(c, json_pack("{s:s}", "was", was), false);
@@ -222,6 +227,9 @@ void control_begin(struct supervisor *sv, struct control *c)
 		case CONTROL_CHECK_CONFIGURATION:
 		case CONTROL_GET_CONFIGURATION:
 			control_configuration(sv, c);
+			break;
+		case CONTROL_MONITOR:
+			monitor_begin(sv, c);
 			break;
 		case CONTROL_CAN:
 			control_can(sv, c);

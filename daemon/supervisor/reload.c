@@ -9,6 +9,7 @@
 #include "channel_io.h"
 #include "nofile.h"
 #include "log.h"
+#include "monitor.h"
 #include "supervisor.h"
 
 int reload_log_level(const struct conf *c)
@@ -82,6 +83,7 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 {
 	struct conf_loaded loaded;
 	struct policy *policy;
+	char generation[24];
 	int r;
 
 	notify_reloading(sv);
@@ -94,6 +96,8 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 		log_line(LOG_P_ERROR, "reload=refused generation=%llu error=\"%s%s%s\"",
 			(unsigned long long)sv->reload.generation, ret_error->where,
 			ret_error->where[0] ? ": " : "", ret_error->what);
+		monitor_say(sv, &(struct monitor_event){
+					"reload_refused", POLICY_EVERYBODY, 0, 0, ret_error->what});
 		notify_reloaded(sv, "the last reload was refused: readyctl config check");
 		return r;
 	}
@@ -122,6 +126,8 @@ int reload_run(struct supervisor *sv, struct conf *ret_before, struct conf_error
 	apply(sv, ret_before);
 	log_line(LOG_P_NOTICE, "reload=done generation=%llu files=%zu",
 		(unsigned long long)sv->reload.generation, loaded.n_files);
+	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)sv->reload.generation);
+	monitor_say(sv, &(struct monitor_event){"reloaded", POLICY_EVERYBODY, 0, 0, generation});
 	notify_reloaded(sv, "");
 	return 0;
 }

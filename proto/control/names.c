@@ -25,6 +25,7 @@ const struct control_method_row control__methods[CONTROL_METHODS] = {
 	[CONTROL_RELOAD] = {OWN "Reload"},
 	[CONTROL_CAN] = {OWN "Can", {"uid", "groups", "verb", "owner"}},
 	[CONTROL_METRICS] = {OWN "Metrics"},
+	[CONTROL_MONITOR] = {OWN "Monitor", .list = true},
 };
 
 static const char *const errors[CONTROL_ERRORS] = {

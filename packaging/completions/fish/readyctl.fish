@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top version help
-set -l control status ls explain kick freeze thaw log-level config reload metrics top
+set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top monitor version help
+set -l control status ls explain kick freeze thaw log-level config reload metrics top monitor
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
@@ -16,6 +16,7 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a config -d 'w
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a reload -d 'read the configuration again'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a metrics -d 'what readyd counts'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a top -d 'the busiest users'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a monitor -d 'what happens'
 complete -c readyctl -n '__fish_seen_subcommand_from top' -l once -d 'one look'
 complete -c readyctl -n '__fish_seen_subcommand_from config' -a 'show check diff'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
@@ -39,7 +40,7 @@ complete -c readyctl -n '__fish_seen_subcommand_from ls' -l registrations -d 'de
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l agents -d 'one for each user'
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l session -x -d 'of this session'
 complete -c readyctl -n '__fish_seen_subcommand_from ls' -l uid -x -a '(__fish_complete_users)' -d 'of this user'
-complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level reload' -s q -l quiet -d 'failures only'
+complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-level reload monitor' -s q -l quiet -d 'failures only'
 complete -c readyctl -n '__fish_seen_subcommand_from explain' -l can -d 'what the policy says of a user'
 complete -c readyctl -n '__fish_seen_subcommand_from kick explain' -a "(readyctl ls -q --json --timeout 500ms 2>/dev/null | string replace -rf '^{\"session\":(\\d+),.*' 'session:\$1')"
 complete -c readyctl -n '__fish_seen_subcommand_from log-level' -a 'error warning notice info debug'

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What happens, to whoever has called Monitor and may know of it: kept with his connection until it can be sent, and
+ * counted as lost when that is too much, so that nobody waits for a slow reader. The supervisor's thread.
+ */
+#ifndef SUPERVISOR_MONITOR_H
+#define SUPERVISOR_MONITOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct control;
+struct supervisor;
+
+#define MONITOR_PENDING_MAX 100u /* events that may wait; so many fit a message */
+
+/* What it is about. */
+struct monitor_event {
+	const char *word;   /* of the interface's Event */
+	uid_t uid;	    /* whose it is; POLICY_EVERYBODY: the daemon's, for those who see all */
+	pid_t pid;	    /* 0: of none */
+	uint64_t session;   /* 0: of none */
+	const char *detail; /* NULL: there is none */
+};
+
+void monitor_say(struct supervisor *sv, const struct monitor_event *e);
+
+/* The call, begun; and gone on with: what waits is sent. Returns false when nothing waits. */
+void monitor_begin(struct supervisor *sv, struct control *c);
+bool monitor_step(struct control *c);
+
+#endif
