@@ -4,6 +4,7 @@
 # again, purge. TAP. As root; what cannot be done here is skipped, with the reason.
 #   upgrade.sh         builds the packages, twice, and once the Debian (build/debian12)
 #   upgrade.sh DEBS    takes the packages from DEBS/old and DEBS/new
+# READYD_TEST_DEBIAN names the folder of a Debian that is there; it stays as it is.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -78,6 +79,18 @@ else
 	is 'and the next version'
 	show build
 fi
+# As in the making of an image: nothing runs in there.
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q --register=no --keep-unit --private-network --link-journal=no \
+	-M "i$$" -D "$root" --volatile=overlay --bind-ro="$work:/mnt" --console=pipe sh -e -c '
+		dpkg -i /mnt/old/readyd_*.deb
+		systemctl is-enabled readyd.service readyd.socket readyd-control.socket
+		getent passwd readyd
+		dpkg -P readyd
+		! test -e /etc/readyd' >"$work/image" 2>&1 </dev/null
+status=$?
+[ "$status" = 0 ]
+is 'where nothing runs it is installed and enabled, and purged'
+[ "$status" = 0 ] || show image
 container_up_root "p$$" "$root" "$work" >"$work/up" 2>&1 || {
 	show up
 	skip 'the container does not boot here'
@@ -186,6 +199,8 @@ inside touch /run/enough
 wait "$loop_1" "$loop_2"
 cat "$work/refused.1" "$work/refused.2" >"$work/refused"
 ! [ -s "$work/refused" ]
+refused=$?
+[ "$refused" = 0 ] && [ "$(head -n 1 "$work/tries.1")" -gt 20 ] && [ "$(head -n 1 "$work/tries.2")" -gt 20 ]
 is "$(cat "$work/tries.1" "$work/tries.2" | paste -sd+ | tr + ' ') rounds of a session and a call: nobody was refused"
 show refused
 
@@ -198,6 +213,8 @@ is 'no process is left'
 inside pgrep -a -u readyd
 ! active readyd.service && ! active readyd.socket && ! active readyd-control.socket
 is 'no unit is active'
+! inside test -e /run/readyd
+is 'and no socket is left'
 inside test -e /etc/readyd/conf.d/50-many.yaml
 is 'what the administrator wrote is there'
 packages -i '/mnt/new/readyd_*.deb' && until_is version_is 99.1
