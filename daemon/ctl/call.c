@@ -14,6 +14,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
+/* Of a readyd that hangs up each time there will be no more. */
+#define AGAIN_MAX 3
+
 static int unreachable(struct ctl_problem *p, const char *path, int r)
 {
 	switch (r) {
@@ -56,6 +59,8 @@ void ctl_call_close(struct ctl_call *c)
 	c->sock = rdy__fd_close(c->sock);
 	control_inbox_deinit(&c->in);
 	control_reply_deinit(&c->reply);
+	free(c->text);
+	c->text = NULL;
 }
 
 static int connect_to(const char *path, int *ret)
@@ -116,25 +121,47 @@ static int say(struct ctl_call *c, const char *text, size_t n_bytes, int64_t dea
 	return 0;
 }
 
+/* What these do is not to be done twice. */
+static bool changes(enum control_method method)
+{
+	switch (method) {
+	case CONTROL_KICK:
+	case CONTROL_FREEZE:
+	case CONTROL_THAW:
+	case CONTROL_SET_LOG_LEVEL:
+	case CONTROL_RELOAD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Returns 0 or -errno. */
+static int connect_and_say(struct ctl_call *c, int64_t deadline_ns)
+{
+	int r = connect_to(c->path, &c->sock);
+
+	if (r == 0)
+		r = say(c, c->text, c->n_text_bytes, deadline_ns);
+	/* It hung up before it had read all: why stands in what it said. */
+	return r == -EPIPE ? 0 : r;
+}
+
 int ctl_call_open(struct ctl_call *c, const char *path, int64_t answer_ns,
 	enum control_method method, json_t *take_parameters, struct ctl_problem *p)
 {
-	size_t n_bytes;
-	char *text;
-	int r = control_make_call(
-		method, take_parameters, control_method_is_list(method), &text, &n_bytes);
+	int r;
 
 	*c = CTL_CALL_NULL;
-	if (r < 0)
-		return ctl_problem_errno(p, "make the call", r);
 	c->path = path;
 	c->answer_ns = answer_ns;
-	r = connect_to(path, &c->sock);
-	if (r == 0)
-		r = say(c, text, n_bytes, rdy__deadline_ns(rdy__now_ns(), answer_ns));
-	free(text);
-	/* It hung up before it had read all: why stands in what it said. */
-	return r < 0 && r != -EPIPE ? unreachable(p, path, r) : 0;
+	c->n_again = changes(method) ? 0 : AGAIN_MAX;
+	r = control_make_call(method, take_parameters, control_method_is_list(method), &c->text,
+		&c->n_text_bytes);
+	if (r < 0)
+		return ctl_problem_errno(p, "make the call", r);
+	r = connect_and_say(c, rdy__deadline_ns(rdy__now_ns(), answer_ns));
+	return r < 0 ? unreachable(p, path, r) : 0;
 }
 
 /* What the daemon's refusals mean here. */
@@ -253,8 +280,17 @@ int ctl_call_next(struct ctl_call *c, const json_t **ret, bool *ret_more, struct
 	control_reply_deinit(&c->reply);
 	while ((r = control_inbox_next(&c->in, &text, &n_bytes)) == 0) {
 		r = read_some(c, deadline_ns);
-		if (r < 0)
+		if (r == -ECONNRESET && c->n_again > 0) {
+			c->n_again--;
+			c->sock = rdy__fd_close(c->sock);
+			r = connect_and_say(c, deadline_ns);
+			if (r < 0)
+				return unreachable(p, c->path, r);
+		} else if (r < 0) {
 			return broken(c, r, p);
+		} else {
+			c->n_again = 0;
+		}
 	}
 	if (r == 1)
 		r = control_reply_parse(text, n_bytes, &c->reply);

@@ -15,6 +15,9 @@ struct ctl_call {
 	const char *path; /* borrowed */
 	int sock;
 	int64_t answer_ns; /* how long one reply may take */
+	char *text;	   /* what was said, owned, as long as it may be said again */
+	size_t n_text_bytes;
+	int n_again; /* how often it still may be */
 	struct control_inbox in;
 	struct control_reply reply;
 };
@@ -27,7 +30,10 @@ struct ctl_call {
 
 void ctl_call_close(struct ctl_call *c);
 
-/* Connect and say it (take_parameters is consumed). Returns 0 or an exit code. */
+/*
+ * Connect and say it (take_parameters is consumed). A call that changes nothing is said again, to whoever listens then,
+ * when readyd hangs up before it has said anything: that is what a restart looks like. Returns 0 or an exit code.
+ */
 int ctl_call_open(struct ctl_call *c, const char *path, int64_t answer_ns,
 	enum control_method method, json_t *take_parameters, struct ctl_problem *p);
 

@@ -3,7 +3,9 @@
 #include <ftw.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "program.h"
 
@@ -463,6 +465,69 @@ START_TEST(nobody_is_there)
 }
 END_TEST
 
+static void end_other(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+_Noreturn static void serve_log_level(int sock, int n_hangups)
+{
+	for (int n = 0;; n++) {
+		static const char reply[] = "{\"parameters\":{\"log_level\":\"info\"}}";
+		char call[4096];
+		int peer = accept(sock, NULL, NULL);
+
+		if (recv(peer, call, sizeof(call), 0) <= 0)
+			_exit(1);
+		if (n >= n_hangups)
+			send(peer, reply, sizeof(reply), MSG_NOSIGNAL);
+		close(peer);
+	}
+}
+
+/* Listens at control_path, hangs up on n_hangups callers, says a log level to the next, and so on. */
+static pid_t hang_up_on(int n_hangups)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	snprintf(control_path, sizeof(control_path), "%s/other.sock", dir);
+	strcpy(a.sun_path, control_path);
+	unlink(control_path);
+	ck_assert_int_eq(bind(sock, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(listen(sock, 8), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		serve_log_level(sock, n_hangups);
+	close(sock);
+	return pid;
+}
+
+/* What a restart of readyd looks like to who has just called. */
+START_TEST(hung_up_on)
+{
+	pid_t other = hang_up_on(3);
+
+	good(RUN("log-level"));
+	ck_assert_str_eq(out, "info\n");
+	end_other(other);
+
+	other = hang_up_on(4);
+	bad(RUN("log-level"), 1);
+	complains("the answer of readyd broke off");
+	end_other(other);
+
+	/* Nobody knows whether that has been done. */
+	other = hang_up_on(1);
+	bad(RUN("kick", "session:1"), 1);
+	complains("the answer of readyd broke off");
+	end_other(other);
+}
+END_TEST
+
 START_TEST(pages_of_help)
 {
 	static const char *const verbs[] = {"status", "ls", "explain", "kick", "freeze", "thaw",
@@ -488,4 +553,4 @@ END_TEST
 
 UNIT_MAIN_WITH("ctl/control", setup, teardown, status, lists, explains, kicks, freezes_and_thaws,
 	log_level, configuration, top, metrics, what_the_policy_says, wrong_command_lines,
-	nobody_is_there, pages_of_help)
+	nobody_is_there, hung_up_on, pages_of_help)
