@@ -164,13 +164,20 @@ static bool is_path(const char *s)
 	return true;
 }
 
+int conf_parse_said(const struct conf_key *k, const char *value, enum conf_style style,
+	uint64_t *ret, struct conf_error *e)
+{
+	int r = conf_parse(k, value, ret);
+
+	return r < 0 ? wrong(k, value, r, style, e) : 0;
+}
+
 int conf_set_row(
 	struct conf *c, size_t i, const char *value, enum conf_style style, struct conf_error *e)
 {
 	const struct conf_key *k = &conf_schema[i];
 	char *at = (char *)c + k->offset;
 	uint64_t number;
-	int r;
 
 	switch (k->type) {
 	case CONF_NAME:
@@ -184,6 +191,13 @@ int conf_set_row(
 			return wrong(k, value, -EINVAL, style, e);
 		memset(at, 0, sizeof(struct conf_policy));
 		return 0;
+	case CONF_USERS: /* the same from yaml_quota.c; nobody is taken away */
+	case CONF_RANGES:
+		if (strcmp(value, k->fallback) != 0)
+			return wrong(k, value, -EINVAL, style, e);
+		if (k->type == CONF_RANGES)
+			memset(at, 0, sizeof(struct conf_ranges));
+		return 0;
 	case CONF_PATH:
 		if (!is_path(value))
 			return wrong(k, value, -EINVAL, style, e);
@@ -191,9 +205,8 @@ int conf_set_row(
 		memcpy(at, value, strlen(value));
 		return 0;
 	default:
-		r = conf_parse(k, value, &number);
-		if (r < 0)
-			return wrong(k, value, r, style, e);
+		if (conf_parse_said(k, value, style, &number, e) < 0)
+			return -EINVAL;
 		memcpy(at, &number, sizeof(number));
 		return 0;
 	}
@@ -216,8 +229,10 @@ void conf_init(struct conf *c)
 static int set_key(
 	struct conf *c, const char *key, size_t n_key, const char *value, struct conf_error *e)
 {
-	size_t i = conf_find(key, n_key);
+	size_t i = conf_find(key, n_key), n = strlen(conf_users_prefix);
 
+	if (n_key > n && memcmp(key, conf_users_prefix, n) == 0)
+		return conf_set_user_key(c, key, n_key, value, e);
 	return i == SIZE_MAX ? unknown(key, n_key, e)
 			     : conf_set_row(c, i, value, CONF_STYLE_PAIR, e);
 }
@@ -278,9 +293,21 @@ static size_t n_value(const struct conf_key *k)
 		return CONF_PATH_BYTES;
 	case CONF_POLICY:
 		return sizeof(struct conf_policy);
+	case CONF_USERS:
+		return sizeof(struct conf_users);
+	case CONF_RANGES:
+		return sizeof(struct conf_ranges);
 	default:
 		return sizeof(uint64_t);
 	}
+}
+
+static const char *how_many(const struct conf_key *k, uint32_t n, const char *what, char *buf)
+{
+	snprintf(buf, CONF_VALUE_BYTES, "%s", k->fallback);
+	if (n)
+		snprintf(buf, CONF_VALUE_BYTES, "%u %s%s", n, what, n == 1 ? "" : "s");
+	return buf;
 }
 
 const char *conf_value(const struct conf *c, size_t i, char *buf)
@@ -293,14 +320,12 @@ const char *conf_value(const struct conf *c, size_t i, char *buf)
 		memcpy(buf, at, n_value(k));
 		return buf;
 	}
-	if (k->type == CONF_POLICY) {
-		uint32_t n = c->policy.n_rules;
-
-		snprintf(buf, CONF_VALUE_BYTES, "%s", k->fallback);
-		if (n)
-			snprintf(buf, CONF_VALUE_BYTES, "%u rule%s", n, n == 1 ? "" : "s");
-		return buf;
-	}
+	if (k->type == CONF_POLICY)
+		return how_many(k, c->policy.n_rules, "rule", buf);
+	if (k->type == CONF_USERS)
+		return how_many(k, c->users.n, "user", buf);
+	if (k->type == CONF_RANGES)
+		return how_many(k, c->ranges.n, "range", buf);
 	memcpy(&number, at, sizeof(number));
 	conf_format(k, number, buf, CONF_VALUE_BYTES);
 	return buf;

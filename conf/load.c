@@ -96,7 +96,7 @@ static int slurp(const char *path, char **ret, size_t *ret_n, struct conf_error 
 
 int conf_load_file(struct conf_loaded *l, const char *path, struct conf_error *e)
 {
-	uint32_t lines[CONF_KEYS_MAX];
+	struct conf_lines lines;
 	struct conf c = l->conf;
 	char *bytes = NULL, *name;
 	size_t n = 0;
@@ -108,7 +108,7 @@ int conf_load_file(struct conf_loaded *l, const char *path, struct conf_error *e
 	if (r < 0)
 		return r;
 	name = strdup(path);
-	r = name ? conf_yaml(&c, path, bytes, n, lines, e) : -ENOMEM;
+	r = name ? conf_yaml(&c, path, bytes, n, &lines, e) : -ENOMEM;
 	free(bytes);
 	if (r == -ENOMEM)
 		refuse(e, path, r, strerror(ENOMEM), "try again");
@@ -119,8 +119,13 @@ int conf_load_file(struct conf_loaded *l, const char *path, struct conf_error *e
 	l->files[l->n_files++] = name;
 	l->conf = c;
 	for (size_t i = 0; i < conf_schema_n; i++)
-		if (lines[i])
-			l->origins[i] = (struct conf_origin){name, lines[i]};
+		if (lines.rows[i])
+			l->origins[i] = (struct conf_origin){name, lines.rows[i]};
+	for (size_t i = 0; i < c.users.n; i++)
+		for (size_t q = 0; q < CONF_QUOTAS; q++)
+			if (lines.user_quotas[i][q])
+				l->user_origins[i][q] =
+					(struct conf_origin){name, lines.user_quotas[i][q]};
 	return 0;
 }
 
@@ -242,9 +247,19 @@ int conf_load_all(
 int conf_loaded_set_pair(struct conf_loaded *l, const char *pair, struct conf_error *ret_error)
 {
 	size_t n = strcspn(pair, "="), row = conf_find(pair, n);
+	struct conf_origin *origin;
 	int r = conf_set_pair(&l->conf, pair, ret_error);
+	enum conf_quota q;
+	size_t user;
 
-	if (r == 0)
-		l->origins[row] = (struct conf_origin){CONF_FROM_COMMAND, 0};
-	return r;
+	if (r < 0)
+		return r;
+	if (row != SIZE_MAX) {
+		origin = &l->origins[row];
+	} else {
+		conf_split_user_key(&l->conf, pair, n, &user, &q);
+		origin = &l->user_origins[user][q];
+	}
+	*origin = (struct conf_origin){CONF_FROM_COMMAND, 0};
+	return 0;
 }

@@ -205,6 +205,10 @@ const char *conf_form(const struct conf_key *k)
 		return k->words;
 	case CONF_POLICY:
 		return "a list of rules, {who: any, allow: [connect, inspect], names: \"self:*\"}";
+	case CONF_USERS:
+		return "a section of users, {mail: {sessions: 64}}";
+	case CONF_RANGES:
+		return "a list of ranges, {from: 100000, count: 65536, charge_to: ann}";
 	case CONF_NAME:
 		return "a name of letters, digits, '_', '-' or '.'";
 	default:

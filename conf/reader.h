@@ -24,7 +24,7 @@ struct reader {
 	const char *path, *bytes;
 	size_t n_bytes;
 	struct conf_error *e;
-	uint32_t *lines;
+	struct conf_lines *lines;
 	struct section sections[SECTIONS_MAX]; /* that were begun */
 	size_t n_sections;
 	char key[PATH_BYTES]; /* where we are, "quota.default" */
@@ -40,6 +40,9 @@ int reader_next(struct reader *r);
 int reader_mistake(struct reader *r, const char *why_format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Something is wrong where the event begins, and all is said but where. Returns -EINVAL. */
+int reader_place(struct reader *r);
+
 /* Nothing, as in "limits:" with nothing behind it. */
 bool reader_is_nothing(const struct reader *r);
 
@@ -48,5 +51,9 @@ const char *reader_word(const struct reader *r);
 
 /* yaml_policy.c: the list that began, to its end, into *ret. As reader_next(). */
 int reader_policy(struct reader *r, struct conf_policy *ret);
+
+/* yaml_quota.c: the section of users, the list of ranges that began, to its end. As reader_next(). */
+int reader_users(struct reader *r);
+int reader_ranges(struct reader *r, struct conf_ranges *ret);
 
 #endif

@@ -18,6 +18,8 @@ enum conf_type {
 	CONF_NAME,     /* user or group */
 	CONF_PATH,
 	CONF_POLICY, /* a list of rules: policy.c */
+	CONF_USERS,  /* a section of users: users.c */
+	CONF_RANGES, /* a list of ranges of uids: users.c */
 };
 
 struct conf_key {
@@ -34,5 +36,12 @@ struct conf_key {
 
 extern const struct conf_key conf_schema[];
 extern const size_t conf_schema_n;
+
+struct conf_error;
+enum conf_style;
+
+/* A number as conf_parse() reads it, or -EINVAL with what, why and fix of *e filled (conf.c). */
+int conf_parse_said(const struct conf_key *k, const char *value, enum conf_style style,
+	uint64_t *ret, struct conf_error *e);
 
 #endif

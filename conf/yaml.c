@@ -19,16 +19,20 @@ static void set_where(struct reader *r, size_t line, size_t column)
 	SAY(r->e->where, "%.300s:%zu:%zu", r->path, line + 1, column + 1);
 }
 
+int reader_place(struct reader *r)
+{
+	set_where(r, r->event.start_mark.line, r->event.start_mark.column);
+	return -EINVAL;
+}
+
 int reader_mistake(struct reader *r, const char *why_format, ...)
 {
-	yaml_mark_t at = r->event.start_mark;
 	va_list args;
 
 	va_start(args, why_format);
 	vsnprintf(r->e->why, sizeof(r->e->why), why_format, args);
 	va_end(args);
-	set_where(r, at.line, at.column);
-	return -EINVAL;
+	return reader_place(r);
 }
 
 /* What libyaml says is short and without a cure. */
@@ -246,15 +250,20 @@ static int value(struct reader *r, size_t row)
 	const struct conf_key *k = &conf_schema[row];
 	int e;
 
-	if (r->lines[row])
-		return twice(r, r->lines[row]);
+	if (r->lines->rows[row])
+		return twice(r, r->lines->rows[row]);
 	e = reader_next(r);
 	if (e < 0)
 		return e;
-	if (k->type == CONF_POLICY && r->event.type == YAML_SEQUENCE_START_EVENT) {
-		r->lines[row] = line;
+	r->lines->rows[row] = line;
+	if (k->type == CONF_POLICY && r->event.type == YAML_SEQUENCE_START_EVENT)
 		return reader_policy(r, &r->conf->policy);
-	}
+	if (k->type == CONF_RANGES && r->event.type == YAML_SEQUENCE_START_EVENT)
+		return reader_ranges(r, &r->conf->ranges);
+	if (k->type == CONF_USERS && r->event.type == YAML_MAPPING_START_EVENT)
+		return reader_users(r);
+	if (k->type == CONF_USERS && reader_is_nothing(r))
+		return 0;
 	if (r->event.type != YAML_SCALAR_EVENT || reader_is_nothing(r) ||
 		memchr(text(r), 0, n_text(r))) {
 		SAY(r->e->what, "'%s' has no value", r->key);
@@ -264,11 +273,8 @@ static int value(struct reader *r, size_t row)
 			: r->event.type == YAML_SEQUENCE_START_EVENT ? "a list"
 								     : "nothing");
 	}
-	r->lines[row] = line;
 	e = conf_set_row(r->conf, row, text(r), CONF_STYLE_YAML, r->e);
-	if (e < 0)
-		set_where(r, r->event.start_mark.line, r->event.start_mark.column);
-	return e;
+	return e < 0 ? reader_place(r) : 0;
 }
 
 static int mapping(struct reader *r);
@@ -366,7 +372,7 @@ static int document(struct reader *r)
 }
 
 int conf_yaml(struct conf *c, const char *path, const char *bytes, size_t n,
-	uint32_t lines[CONF_KEYS_MAX], struct conf_error *ret_error)
+	struct conf_lines *lines, struct conf_error *ret_error)
 {
 	struct reader r = {.conf = c,
 		.path = path,
@@ -376,7 +382,7 @@ int conf_yaml(struct conf *c, const char *path, const char *bytes, size_t n,
 		.e = ret_error};
 	int e;
 
-	memset(lines, 0, sizeof(*lines) * CONF_KEYS_MAX);
+	*lines = (struct conf_lines){0};
 	if (!yaml_parser_initialize(&r.parser))
 		return -ENOMEM;
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)bytes, n);

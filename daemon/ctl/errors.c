@@ -28,12 +28,13 @@ static const struct advice {
 		"a socket, pipe, FIFO, pty or event descriptor; accepted kinds: readyctl(1), "
 		"DESCRIPTORS"},
 	{"QUOTA_SESSIONS", CTL_QUOTA,
-		"end other clients of yours, or ask an administrator to raise the quota "
-		"'sessions'"},
+		"end other clients of yours, or ask an administrator to raise your "
+		"quota.users.NAME.sessions"},
 	{"QUOTA_CONNECTS", CTL_QUOTA,
 		"wait a second; one 'readyctl watch' instead of a loop of 'wait' connects once"},
 	{"QUOTA_REGISTRATIONS", CTL_QUOTA,
-		"fewer names, or ask an administrator to raise the quota 'registrations'"},
+		"fewer names, or ask an administrator to raise your "
+		"quota.users.NAME.registrations"},
 	{"LIMIT_SESSIONS", CTL_QUOTA,
 		"again later, or ask an administrator to raise limits.sessions"},
 	{"LIMIT_UIDS", CTL_QUOTA, "again later, or ask an administrator to raise limits.uids"},

@@ -37,12 +37,14 @@ static enum wire_error admit(struct supervisor *sv, int sock, const struct ident
 	struct agent **ret_agent, uint32_t *ret_detail)
 {
 	const struct conf *c = &sv->options->conf;
+	uint32_t n;
 
 	*ret_agent = agents_find(&sv->agents, who->uid);
 	if (sv->stopping)
 		return WIRE_E_SHUTTING_DOWN;
-	if (!rate_connect(&sv->rate, who->uid, rdy__now_ns())) {
-		*ret_detail = (uint32_t)c->quota_connects_per_s;
+	n = quotas_of(&sv->quotas, who->uid, CONF_Q_CONNECTS);
+	if (!rate_connect(&sv->rate, quotas_payer(&sv->quotas, who->uid), n, rdy__now_ns())) {
+		*ret_detail = n;
 		return WIRE_E_QUOTA_CONNECTS;
 	}
 	if (!may_connect(sv, sock, who))
@@ -53,8 +55,9 @@ static enum wire_error admit(struct supervisor *sv, int sock, const struct ident
 		*ret_detail = (uint32_t)c->limit_sessions;
 		return WIRE_E_LIMIT_SESSIONS;
 	}
-	if (*ret_agent && (*ret_agent)->n_sessions >= c->quota_sessions) {
-		*ret_detail = (uint32_t)c->quota_sessions;
+	n = quotas_of(&sv->quotas, who->uid, CONF_Q_SESSIONS);
+	if (quotas_sessions(&sv->quotas, &sv->agents, who->uid) >= n) {
+		*ret_detail = n;
 		return WIRE_E_QUOTA_SESSIONS;
 	}
 	return agents_get(sv, who->uid, 0, ret_agent, ret_detail);

@@ -410,24 +410,25 @@ void agents_child_died(struct supervisor *sv, struct child *child)
 }
 
 /* When this agent has to have done something. */
-static int64_t deadline_of(const struct agent *agent)
+static int64_t deadline_of(const struct supervisor *sv, const struct agent *agent)
 {
+	int64_t owes_ns = (int64_t)sv->options->conf.heartbeat_ns;
 	int64_t d = RDY__NEVER;
 
 	if (agent->state == AGENT_STARTING)
 		d = rdy__deadline_ns(agent->started_at_ns, STARTS_NS);
 	else if (agent->state == AGENT_ADOPTING)
-		d = rdy__deadline_ns(agent->started_at_ns, AGENT_OWES_NS);
+		d = rdy__deadline_ns(agent->started_at_ns, owes_ns);
 	else if (agent->state == AGENT_ENDING)
-		d = rdy__deadline_ns(agent->ending_at_ns, AGENT_OWES_NS);
+		d = rdy__deadline_ns(agent->ending_at_ns, owes_ns);
 	else if (!rdy__list_empty(&agent->handed))
 		d = rdy__deadline_ns(
 			rdy__list_entry(agent->handed.next, struct session, link)->sent_at_ns,
-			AGENT_OWES_NS);
+			owes_ns);
 	else if (agent->state == AGENT_HANDING || agent->state == AGENT_TAKING)
 		d = upgrade_deadline(agent);
-	if (agent->state == AGENT_SERVING && control_deadline(agent) < d)
-		d = control_deadline(agent);
+	if (agent->state == AGENT_SERVING && control_deadline(agent, owes_ns) < d)
+		d = control_deadline(agent, owes_ns);
 	return d;
 }
 
@@ -437,7 +438,7 @@ int64_t agents_deadline(const struct supervisor *sv)
 
 	rdy__list_for_each (l, &sv->agents.all) {
 		const struct agent *agent = rdy__list_entry(l, struct agent, link);
-		int64_t own = deadline_of(agent);
+		int64_t own = deadline_of(sv, agent);
 
 		if (own < d)
 			d = own;
@@ -456,7 +457,7 @@ void agents_tick(struct supervisor *sv, int64_t now_ns)
 			upgrade_tick(sv, agent);
 			return;
 		}
-		if (now_ns >= deadline_of(agent)) {
+		if (now_ns >= deadline_of(sv, agent)) {
 			log_line(LOG_P_ERROR, "agent=wedged uid=%u pid=%d sessions=%u",
 				(unsigned int)agent->uid,
 				agent->process ? (int)agent->process->pid : 0, agent->n_sessions);
@@ -490,7 +491,8 @@ void agents_keep_session(struct supervisor *sv, struct agent *agent, struct sess
 	take_s->pid = info->pid;
 	take_s->refuse = WIRE_OK;
 	/* A limit that was lowered ends nobody's session, and an agent that lies takes no room from others. */
-	take_s->beyond = agent->n_sessions >= sv->options->conf.quota_sessions;
+	take_s->beyond = quotas_sessions(&sv->quotas, a, agent->uid) >=
+			 quotas_of(&sv->quotas, agent->uid, CONF_Q_SESSIONS);
 	a->n_sessions += !take_s->beyond;
 	agent->n_sessions++;
 	rdy__list_append(&agent->serving, &take_s->link);

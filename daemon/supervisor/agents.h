@@ -28,9 +28,8 @@
 #include "identity.h"
 #include "wire/wire.h"
 
-#define AGENTS_STUCK_MAX 3u		  /* wedged agents of a uid */
-#define AGENTS_LEAVING_MAX 8u		  /* those, and its agents that were told to end */
-#define AGENT_OWES_NS (2 * RDY__NS_PER_S) /* an answer, the process's end after END */
+#define AGENTS_STUCK_MAX 3u   /* wedged agents of a uid */
+#define AGENTS_LEAVING_MAX 8u /* those, and its agents that were told to end */
 
 struct control;
 struct upgrade;

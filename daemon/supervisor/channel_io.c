@@ -43,13 +43,15 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 		[CONF_SELECTOR_POLL] = CHANNEL_SELECTOR_POLL,
 	};
 	const struct conf *c = &sv->options->conf;
-	uint64_t per_session = c->quota_registrations * c->per_session_percent / 100;
+	uint32_t sessions = quotas_of(&sv->quotas, agent->uid, CONF_Q_SESSIONS),
+		 registrations = quotas_of(&sv->quotas, agent->uid, CONF_Q_REGISTRATIONS);
+	uint64_t per_session = registrations * c->per_session_percent / 100;
 	const struct channel_message m = {
 		.type = CHANNEL_CONFIG,
 		.u.config =
 			{
 				.uid = agent->uid,
-				.registrations = (uint32_t)c->quota_registrations,
+				.registrations = registrations,
 				.registrations_session = per_session ? (uint32_t)per_session : 1,
 				.fd_reserve = supervisor_fd_reserve(c),
 				.send_buffer_bytes = (uint32_t)c->send_buffer_bytes,
@@ -64,7 +66,7 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 				.flood_burst = (uint32_t)c->flood_burst,
 				.grace_ns = adopt_grace_ns(sv),
 				.program = agent->program,
-				.sessions = (uint32_t)c->quota_sessions,
+				.sessions = sessions,
 				.supervisor = getpid(),
 				.closer = agent->closer ? agent->closer->pid : 0,
 			},

@@ -132,7 +132,7 @@ void control_free(struct supervisor *sv, struct control *c);
 /* The agent is gone: who waits for it hears of that. */
 void control_agent_lost(struct supervisor *sv, struct agent *agent);
 /* When the agent's oldest question has to be answered, or RDY__NEVER. */
-int64_t control_deadline(const struct agent *agent);
+int64_t control_deadline(const struct agent *agent, int64_t owes_ns);
 
 /* End of a round. Returns true when there is more to do at once. */
 bool controls_run(struct supervisor *sv);

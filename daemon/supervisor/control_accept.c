@@ -26,12 +26,15 @@ void controls_init(struct supervisor *sv)
 	rdy__list_init(&cs->runnable);
 }
 
-static uint32_t count_of(const struct controls *cs, uid_t uid)
+/* Of all who use its quotas. */
+static uint32_t count_of(const struct supervisor *sv, uid_t uid)
 {
+	uid_t payer = quotas_payer(&sv->quotas, uid);
 	uint32_t n = 0;
 
-	rdy__list_for_each (l, &cs->all)
-		n += rdy__list_entry(l, struct control, link)->uid == uid;
+	rdy__list_for_each (l, &sv->controls.all)
+		n += quotas_payer(&sv->quotas, rdy__list_entry(l, struct control, link)->uid) ==
+		     payer;
 	return n;
 }
 
@@ -44,11 +47,12 @@ static const char *admit(
 
 	if (sv->stopping)
 		return "stopping";
-	if (!rate_connect(&sv->rate, who->uid, rdy__now_ns()))
+	if (!rate_connect(&sv->rate, quotas_payer(&sv->quotas, who->uid),
+		    quotas_of(&sv->quotas, who->uid, CONF_Q_CONNECTS), rdy__now_ns()))
 		return "rate";
 	if (sv->controls.n >= c->limit_controls + reserved)
 		return "limit";
-	if (count_of(&sv->controls, who->uid) >= c->quota_controls)
+	if (count_of(sv, who->uid) >= quotas_of(&sv->quotas, who->uid, CONF_Q_CONTROLS))
 		return "quota";
 	return control_busy_word(agents_get(sv, who->uid, reserved, ret_agent, &detail));
 }

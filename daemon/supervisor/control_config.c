@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls about the configuration: what it is and where from, what a reload would change, and the reload. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "control.h"
 #include "control_words.h"
 #include "log.h"
 #include "supervisor.h"
+
+#define USERS "quota.users"
+#define USERS_BYTES 32768u /* what rows of users may take of a reply */
+#define ROW_BYTES 240u	   /* of one at most, without the path of its file */
 
 static json_t *age_of(int64_t since_ns)
 {
@@ -25,16 +31,64 @@ static json_t *files_of(const struct conf_loaded *l)
 	return files;
 }
 
-/* Of row i: a word for what it is from, and the file and line if that is one. */
-static json_t *origin_of(const struct conf_loaded *l, size_t i)
+/* A word for what a value is from, and the file and line if that is one. */
+static json_t *origin_of(const struct conf_origin *o)
 {
-	const struct conf_origin *o = &l->origins[i];
-
 	if (o->file == CONF_FROM_DEFAULT || o->file == CONF_FROM_COMMAND)
 		return json_pack("{s:s, s:n, s:n}", "origin",
 			o->file == CONF_FROM_DEFAULT ? "default" : "command", "file", "line");
 	return json_pack(
 		"{s:s, s:s, s:I}", "origin", "file", "file", o->file, "line", (json_int_t)o->line);
+}
+
+/* A row more, while there is room for it in the message. */
+static void append_row(json_t *rows, const struct conf_origin *from, json_t *take_row, size_t *room)
+{
+	size_t need = ROW_BYTES + strlen(from->file);
+	json_t *row = origin_of(from);
+
+	if (json_object_update_new(row, take_row) == 0 && need <= *room) {
+		json_array_append(rows, row);
+		*room -= need;
+	}
+	json_decref(row);
+}
+
+/* What a user has after, where it is not what he had before. */
+static void user_change(json_t *all, const struct conf *was_in, const struct conf_loaded *l,
+	const char *name, enum conf_quota q, size_t *room)
+{
+	static const struct conf_origin from_default = {CONF_FROM_DEFAULT, 0};
+	char key[CONF_USER_KEY_BYTES], was[CONF_VALUE_BYTES], is[CONF_VALUE_BYTES];
+	size_t before = conf_find_user(was_in, name, strlen(name)),
+	       after = conf_find_user(&l->conf, name, strlen(name));
+	bool had = before != SIZE_MAX && conf_user_text(was_in, before, q, key, was),
+	     has = after != SIZE_MAX && conf_user_text(&l->conf, after, q, key, is);
+
+	if ((!had && !has) || (had && has && strcmp(was, is) == 0))
+		return;
+	append_row(all, has ? &l->user_origins[after][q] : &from_default,
+		json_pack("{s:s, s:s, s:s}", "key", key, "was",
+			had ? was : conf_quota_fallback(was_in, q, was), "value",
+			has ? is : conf_quota_fallback(&l->conf, q, is)),
+		room);
+}
+
+static void user_changes(json_t *all, const struct conf *before, const struct conf_loaded *l)
+{
+	size_t room = USERS_BYTES;
+
+	for (uint32_t i = 0; i < l->conf.users.n; i++)
+		for (unsigned int q = 0; q < CONF_QUOTAS; q++)
+			user_change(all, before, l, l->conf.users.users[i].name, q, &room);
+	for (uint32_t i = 0; i < before->users.n; i++) {
+		const char *name = before->users.users[i].name;
+
+		if (conf_find_user(&l->conf, name, strlen(name)) != SIZE_MAX)
+			continue;
+		for (unsigned int q = 0; q < CONF_QUOTAS; q++)
+			user_change(all, before, l, name, q, &room);
+	}
 }
 
 /* The rows that are not the same in both, as Change; l: where the new value is from. */
@@ -50,7 +104,11 @@ static json_t *changes(
 
 		if (row.live != live || conf_same(before, after, i))
 			continue;
-		o = origin_of(l, i);
+		if (strcmp(row.key, USERS) == 0) {
+			user_changes(all, before, l);
+			continue;
+		}
+		o = origin_of(&l->origins[i]);
 		json_object_update_new(
 			o, json_pack("{s:s, s:s, s:s}", "key", row.key, "was",
 				   conf_value(before, i, was), "value", conf_value(after, i, is)));
@@ -103,6 +161,23 @@ static void check(struct supervisor *sv, struct control *c)
 	conf_loaded_deinit(&loaded);
 }
 
+/* The same keys as rows, behind that of all of them. Quotas are live, so nothing is pending. */
+static void user_keys(const struct supervisor *sv, json_t *keys)
+{
+	char name[CONF_USER_KEY_BYTES], value[CONF_VALUE_BYTES], usual[CONF_VALUE_BYTES];
+	const struct conf *c = &sv->options->conf;
+	size_t room = USERS_BYTES;
+
+	for (uint32_t i = 0; i < c->users.n; i++)
+		for (unsigned int q = 0; q < CONF_QUOTAS; q++)
+			if (conf_user_text(c, i, q, name, value))
+				append_row(keys, &sv->options->loaded.user_origins[i][q],
+					json_pack("{s:s, s:s, s:s, s:b, s:n}", "key", name, "value",
+						value, "default", conf_quota_fallback(c, q, usual),
+						"live", true, "pending"),
+					&room);
+}
+
 static void get(struct supervisor *sv, struct control *c)
 {
 	const struct conf *in_force = &sv->options->conf, *loaded = &sv->options->loaded.conf;
@@ -111,7 +186,7 @@ static void get(struct supervisor *sv, struct control *c)
 	struct conf_row row;
 
 	for (size_t i = 0; conf_row(i, &row); i++) {
-		json_t *key = origin_of(&sv->options->loaded, i);
+		json_t *key = origin_of(&sv->options->loaded.origins[i]);
 
 		json_object_set_new(key, "key", json_string(row.key));
 		json_object_set_new(key, "value", json_string(conf_value(in_force, i, value)));
@@ -121,6 +196,8 @@ static void get(struct supervisor *sv, struct control *c)
 			conf_same(in_force, loaded, i) ? json_null()
 						       : json_string(conf_value(loaded, i, value)));
 		json_array_append_new(keys, key);
+		if (strcmp(row.key, USERS) == 0)
+			user_keys(sv, keys);
 	}
 	control_reply(c,
 		json_pack("{s:o, s:o, s:o}", "configuration", control_words_configuration(sv, true),

@@ -139,9 +139,9 @@ void control_agent_lost(struct supervisor *sv, struct agent *agent)
 	}
 }
 
-int64_t control_deadline(const struct agent *agent)
+int64_t control_deadline(const struct agent *agent, int64_t owes_ns)
 {
 	const struct query *q = first(agent);
 
-	return q && q->sent ? rdy__deadline_ns(q->sent_at_ns, AGENT_OWES_NS) : RDY__NEVER;
+	return q && q->sent ? rdy__deadline_ns(q->sent_at_ns, owes_ns) : RDY__NEVER;
 }

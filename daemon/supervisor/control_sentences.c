@@ -47,14 +47,21 @@ static bool say_wedged(struct explained *e)
 
 static void say_quotas(struct explained *e)
 {
-	const struct conf *c = &e->sv->options->conf;
+	const struct quotas *q = &e->sv->quotas;
+	uint32_t n = quotas_sessions(q, &e->sv->agents, e->uid),
+		 n_max = quotas_of(q, e->uid, CONF_Q_SESSIONS),
+		 registrations_max = quotas_of(q, e->uid, CONF_Q_REGISTRATIONS);
+	uid_t payer = quotas_payer(q, e->uid);
 
-	if (e->answered && e->sums->registrations >= c->quota_registrations)
-		WHY("quota used up: %" PRIu64 " of %" PRIu64 " registrations",
-			e->sums->registrations, c->quota_registrations);
-	if (e->agent && e->agent->n_sessions >= c->quota_sessions)
-		WHY("quota used up: %u of %" PRIu64 " sessions", e->agent->n_sessions,
-			c->quota_sessions);
+	if (e->answered && e->sums->registrations >= registrations_max)
+		WHY("quota used up: %" PRIu64 " of %u registrations", e->sums->registrations,
+			registrations_max);
+	if (n >= n_max)
+		WHY("quota used up: %u of %u sessions", n, n_max);
+	if (payer != e->uid)
+		WHY("uid %u uses the quotas of uid %u with it and all uids of its ranges "
+		    "(quota.uid_ranges): %u of %u sessions",
+			(unsigned int)e->uid, (unsigned int)payer, n, n_max);
 }
 
 /* The state of what there is of an agent. */
@@ -63,7 +70,10 @@ static const char *say_agent(struct explained *e)
 	const struct agent *agent = e->agent;
 
 	if (e->silent) {
-		WHY("its agent has not answered for 2 s, so it was killed; its sessions ended");
+		WHY("its agent has not answered for %g s (agent.heartbeat), so it was killed; "
+		    "its "
+		    "sessions ended",
+			(double)e->sv->options->conf.heartbeat_ns / (double)RDY__NS_PER_S);
 		NEXT("clients reconnect, and a fresh agent serves them");
 		return "wedged";
 	}
@@ -135,7 +145,8 @@ static void say_blocked(struct explained *e, const struct channel_row_session *s
 static void say_session(struct explained *e, const struct channel_row_session *s)
 {
 	const struct conf *c = &e->sv->options->conf;
-	uint64_t per_session = c->quota_registrations * c->per_session_percent / 100;
+	uint64_t per_session = (uint64_t)quotas_of(&e->sv->quotas, e->uid, CONF_Q_REGISTRATIONS) *
+			       c->per_session_percent / 100;
 
 	if (s->flags & CHANNEL_SESSION_ENDING) {
 		WHY("it has ended and is being cleared away");

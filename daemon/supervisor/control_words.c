@@ -93,7 +93,8 @@ json_t *control_words_agent(struct supervisor *sv, const struct agent *agent, js
 		[AGENT_TAKING] = "upgrading",
 		[AGENT_ENDING] = "ending",
 	};
-	const struct conf *c = &sv->options->conf;
+	uint32_t sessions = quotas_of(&sv->quotas, agent->uid, CONF_Q_SESSIONS),
+		 registrations = quotas_of(&sv->quotas, agent->uid, CONF_Q_REGISTRATIONS);
 	bool known = reactors != NULL;
 
 	return json_pack("{s:I, s:o, s:o, s:s, s:b, s:f, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, "
@@ -103,11 +104,10 @@ json_t *control_words_agent(struct supervisor *sv, const struct agent *agent, js
 		control_pid(agent->closer ? agent->closer->pid : 0), "state", states[agent->state],
 		"frozen", (int)frozen_has(&sv->frozen, agent->uid), "age",
 		control_seconds(agent->started_at_ns, rdy__now_ns()), "sessions",
-		(json_int_t)agent->n_sessions, "sessions_max", (json_int_t)c->quota_sessions,
-		"waiting", (json_int_t)count_waiting(agent), "control",
-		(json_int_t)count_controls(sv, agent), "registrations",
-		count_or_null(known, sums->registrations), "registrations_max",
-		control_count(c->quota_registrations), "descriptors",
+		(json_int_t)agent->n_sessions, "sessions_max", (json_int_t)sessions, "waiting",
+		(json_int_t)count_waiting(agent), "control", (json_int_t)count_controls(sv, agent),
+		"registrations", count_or_null(known, sums->registrations), "registrations_max",
+		control_count(registrations), "descriptors",
 		count_or_null(known, sums->descriptors), "events",
 		count_or_null(known, sums->events), "requests",
 		count_or_null(known, sums->requests), "wedged",
@@ -159,14 +159,16 @@ json_t *control_words_status(struct supervisor *sv, struct control *c)
 		control_count(s->agents), "agents_max", control_count(conf->limit_uids), "reactors",
 		control_count(s->reactors), "sessions", control_count(count_sessions(sv, c)),
 		"sessions_max",
-		control_count(c->sees_all ? conf->limit_sessions : conf->quota_sessions),
+		control_count(c->sees_all ? conf->limit_sessions
+					  : quotas_of(&sv->quotas, c->uid, CONF_Q_SESSIONS)),
 		"registrations", control_count(s->registrations), "descriptors",
 		control_count(s->descriptors), "control", control_count(count_connections(sv, c)),
 		"control_max",
-		control_count(c->sees_all ? conf->limit_controls : conf->quota_controls), "events",
-		control_count(s->events), "requests", control_count(s->requests), "surprises",
-		control_count(s->surprises), "paused", control_count(s->paused), "wedged",
-		control_count(control_words_wedged(sv, c->sees_all ? (uid_t)-1 : c->uid)), "frozen",
-		frozen_uids(sv, c), "silent", c->job.silent, "configuration",
+		control_count(c->sees_all ? conf->limit_controls
+					  : quotas_of(&sv->quotas, c->uid, CONF_Q_CONTROLS)),
+		"events", control_count(s->events), "requests", control_count(s->requests),
+		"surprises", control_count(s->surprises), "paused", control_count(s->paused),
+		"wedged", control_count(control_words_wedged(sv, c->sees_all ? (uid_t)-1 : c->uid)),
+		"frozen", frozen_uids(sv, c), "silent", c->job.silent, "configuration",
 		control_words_configuration(sv, c->admin));
 }

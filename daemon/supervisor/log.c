@@ -13,10 +13,16 @@
 #define LINE_BYTES 512
 
 static int level = LOG_P_INFO;
+static uint32_t rate = LOG_SITE_LINES;
 
 void log_set_level(int priority)
 {
 	level = priority;
+}
+
+void log_set_rate(uint32_t lines_per_s)
+{
+	rate = lines_per_s;
 }
 
 int log_get_level(void)
@@ -31,7 +37,7 @@ static bool may_say(struct log_site *site, int64_t now_ns)
 		site->since_ns = now_ns;
 		site->n = 0;
 	}
-	return site->n < LOG_SITE_LINES;
+	return site->n < rate;
 }
 
 /*

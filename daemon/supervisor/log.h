@@ -16,7 +16,7 @@
 #define LOG_P_INFO 6
 #define LOG_P_DEBUG 7
 
-#define LOG_SITE_LINES 20u /* of one site per second */
+#define LOG_SITE_LINES 20u /* of one site per second, until the configuration says so */
 
 /* One place that logs: what it has said in this second. */
 struct log_site {
@@ -27,6 +27,7 @@ struct log_site {
 /* Lines above this priority are not written. */
 void log_set_level(int priority);
 int log_get_level(void);
+void log_set_rate(uint32_t lines_per_s);
 
 /* log_line(priority, format, ...): each place has its own limit, so that clients cannot fill the log. */
 #define log_line(priority, ...) \

@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		goto out;
 	log_set_level(reload_log_level(&o.conf));
+	log_set_rate((uint32_t)o.conf.log_rate);
 	if (o.loaded.n_files)
 		log_line(LOG_P_INFO, "config=loaded files=%zu", o.loaded.n_files);
 	umask(077);

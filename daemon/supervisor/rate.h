@@ -21,13 +21,14 @@ struct bucket {
 
 struct rate {
 	struct bucket buckets[RATE_BUCKETS];
-	int64_t cost_ns, full_ns; /* of one connect; of a full bucket (two seconds' worth) */
 };
 
-/* per_s: connects per second, >= 1. The burst is twice that. */
-void rate_init(struct rate *l, uint64_t per_s);
+void rate_init(struct rate *l);
 
-/* Take one token of uid's bucket; false when there is none. */
-bool rate_connect(struct rate *l, uid_t uid, int64_t now_ns);
+/*
+ * Take one token of uid's bucket; false when there is none. per_s: connects per second that it may make now, >= 1. The
+ * burst is twice that.
+ */
+bool rate_connect(struct rate *l, uid_t uid, uint64_t per_s, int64_t now_ns);
 
 #endif

@@ -74,8 +74,8 @@ static void apply(struct supervisor *sv, const struct conf *before)
 		sv->log_level = reload_log_level(c);
 		log_set_level(sv->log_level);
 	}
-	if (c->quota_connects_per_s != before->quota_connects_per_s)
-		rate_init(&sv->rate, c->quota_connects_per_s);
+	log_set_rate((uint32_t)c->log_rate);
+	quotas_init(&sv->quotas, c);
 	tell_agents(sv);
 }
 

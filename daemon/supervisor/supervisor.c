@@ -276,7 +276,8 @@ int supervisor_init(struct supervisor *sv, struct options *options, struct runti
 	sv->listen_again_ns = RDY__NEVER;
 	sv->timer_set_ns = RDY__NEVER;
 	sv->fd_low = fd_low();
-	rate_init(&sv->rate, options->conf.quota_connects_per_s);
+	rate_init(&sv->rate);
+	quotas_init(&sv->quotas, &options->conf);
 	agents_init(&sv->agents);
 	holders_init(&sv->holders);
 	controls_init(sv);

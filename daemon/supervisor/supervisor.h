@@ -18,6 +18,7 @@
 #include "frozen.h"
 #include "holders.h"
 #include "notify.h"
+#include "quotas.h"
 #include "rate.h"
 #include "options.h"
 #include "policy.h"
@@ -51,6 +52,7 @@ struct supervisor {
 	struct agents agents;
 	struct bouncer bouncer;
 	struct holders holders;
+	struct quotas quotas; /* as in options->conf, with names looked up */
 	struct rate rate;
 	struct controls controls;
 	struct frozen frozen;

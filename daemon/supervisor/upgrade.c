@@ -243,7 +243,7 @@ void upgrade_lost(struct supervisor *sv, struct agent *agent)
 	agent->upgrade = NULL;
 	/* Killed is not gone: what hangs in the kernel keeps its end open. What was said already can be read. */
 	shutdown(u->link[0], SHUT_RDWR);
-	u->deadline_ns = rdy__deadline_ns(rdy__now_ns(), AGENT_OWES_NS);
+	u->deadline_ns = rdy__deadline_ns(rdy__now_ns(), (int64_t)sv->options->conf.heartbeat_ns);
 	if (agent == u->old)
 		old_lost(sv, u, agent);
 	else

@@ -44,6 +44,34 @@ struct conf_policy {
 	struct conf_rule rules[CONF_RULES_MAX];
 };
 
+#define CONF_USERS_MAX 256u  /* with quotas of their own */
+#define CONF_RANGES_MAX 256u /* of uids */
+
+/* What a user has a quota of; the words are those of quota.default. */
+enum conf_quota { CONF_Q_CONNECTS, CONF_Q_CONTROLS, CONF_Q_REGISTRATIONS, CONF_Q_SESSIONS };
+#define CONF_QUOTAS 4u
+
+struct conf_user {
+	char name[CONF_NAME_BYTES];
+	uint32_t quotas[CONF_QUOTAS]; /* 0: what everybody has */
+};
+
+struct conf_users {
+	uint32_t n;
+	struct conf_user users[CONF_USERS_MAX];
+};
+
+/* The uids from..from + count - 1 use the quotas of a user together with him. Ranges do not overlap. */
+struct conf_range {
+	uint32_t from, count, line;
+	char charge_to[CONF_NAME_BYTES];
+};
+
+struct conf_ranges {
+	uint32_t n;
+	struct conf_range ranges[CONF_RANGES_MAX];
+};
+
 struct conf {
 	uint64_t selector;     /* enum conf_selector */
 	uint64_t reactors;     /* threads of an agent at most; 0 = auto */
@@ -60,6 +88,8 @@ struct conf {
 	uint64_t closer_batch;
 	uint64_t metrics_per_uid;
 	uint64_t quota_controls;
+	uint64_t heartbeat_ns;		  /* an agent that owes an answer for longer is wedged */
+	uint64_t log_rate;		  /* lines of one kind per second */
 	uint64_t flood_rate, flood_burst; /* events of one edge registration; rate 0 = no bound */
 	uint64_t
 		grace_ns; /* agents wait this long for the next supervisor; 0 = they end with this one */
@@ -69,6 +99,8 @@ struct conf {
 	char session_path[CONF_PATH_BYTES];
 	char control_path[CONF_PATH_BYTES];
 	struct conf_policy policy;
+	struct conf_users users;
+	struct conf_ranges ranges;
 };
 
 /* What is wrong, why, and what to do: three parts, for people. */
@@ -83,7 +115,7 @@ struct conf_error {
 void conf_init(struct conf *c);
 
 /*
- * Set one value from its text. Returns 0, or -EINVAL with *c unchanged and *ret_error filled: unknown key
+ * Set one value from its text; quota.users.NAME.sessions and so on are keys, too. Returns 0, or -EINVAL with *c unchanged and *ret_error filled: unknown key
  * (with the nearest known one), wrong form (with the right one), out of range (with the range).
  */
 int conf_set(struct conf *c, const char *key, const char *value, struct conf_error *ret_error);
@@ -110,6 +142,16 @@ const char *conf_rule_text(const struct conf_rule *rule, char *buf);
 /* The bit of "connect" and so on, or 0; and back, or NULL. */
 uint32_t conf_verb(const char *word, size_t n);
 const char *conf_verb_word(uint32_t verb);
+
+/* "quota.users.mail.sessions", and its value as in a file; false: it is not set. */
+#define CONF_USER_KEY_BYTES 64u
+bool conf_user_text(const struct conf *c, size_t user, enum conf_quota q,
+	char key[CONF_USER_KEY_BYTES], char value[CONF_VALUE_BYTES]);
+/* What a user has for whom it is not set, as in a file. */
+const char *conf_quota_fallback(
+	const struct conf *c, enum conf_quota q, char buf[CONF_VALUE_BYTES]);
+/* The user with this name of n bytes, or SIZE_MAX. */
+size_t conf_find_user(const struct conf *c, const char *name, size_t n);
 
 /* Is row i the same in both? */
 bool conf_same(const struct conf *a, const struct conf *b, size_t i);

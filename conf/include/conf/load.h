@@ -23,7 +23,8 @@ extern const char CONF_FROM_DEFAULT[], CONF_FROM_COMMAND[];
 struct conf_loaded {
 	struct conf conf;
 	struct conf_origin origins[CONF_KEYS_MAX]; /* in the order of conf_row() */
-	char *files[CONF_FILES_MAX];		   /* that were read, in that order; owned */
+	struct conf_origin user_origins[CONF_USERS_MAX][CONF_QUOTAS]; /* where one is set */
+	char *files[CONF_FILES_MAX]; /* that were read, in that order; owned */
 	size_t n_files;
 };
 

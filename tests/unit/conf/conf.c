@@ -350,14 +350,14 @@ START_TEST(rows)
 		good(row.key, dots + 2);
 		c = fresh;
 	}
-	ck_assert_uint_eq(n, 29);
+	ck_assert_uint_eq(n, 33);
 	ck_assert(!conf_row(SIZE_MAX, &row));
 	ck_assert(conf_row(0, &row));
 	ck_assert_str_eq(row.key, "admin.group");
 	ck_assert_str_eq(row.range, "");
 	ck_assert(conf_row(2, &row));
-	ck_assert_str_eq(row.key, "agent.idle_exit");
-	ck_assert_str_eq(row.range, "10ms..1d");
+	ck_assert_str_eq(row.key, "agent.heartbeat");
+	ck_assert_str_eq(row.range, "100ms..1m");
 }
 END_TEST
 

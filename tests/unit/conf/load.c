@@ -1,98 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Files: what is taken from them, what is refused and where, which are read in which order. */
-#include "conf/load.h"
-
-#include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
-#include "unit.h"
-
-static char dir[] = "/tmp/readyd-conf-XXXXXX";
-static struct conf_loaded l;
-static struct conf_error e;
-
-static const char *path(const char *name)
-{
-	static char buf[4][256];
-	static unsigned int next;
-	char *p = buf[next++ % 4];
-
-	snprintf(p, sizeof(buf[0]), "%s/%s", dir, name);
-	return p;
-}
-
-static void setup(void)
-{
-	unit_setup();
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	conf_loaded_init(&l);
-	memset(&e, 'x', sizeof(e));
-}
-
-static void teardown(void)
-{
-	char command[300];
-
-	conf_loaded_deinit(&l);
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
-	unit_teardown();
-}
-
-static const char *write_bytes(const char *name, const char *bytes, size_t n)
-{
-	const char *p = path(name);
-	FILE *f = fopen(p, "we");
-
-	ck_assert_ptr_nonnull(f);
-	ck_assert_uint_eq(fwrite(bytes, 1, n, f), n);
-	ck_assert_int_eq(fclose(f), 0);
-	return p;
-}
-
-static const char *write_file(const char *name, const char *bytes)
-{
-	return write_bytes(name, bytes, strlen(bytes));
-}
-
-static void is_sentence(const char *s)
-{
-	size_t n = strnlen(s, CONF_ERROR_BYTES);
-
-	ck_assert(n > 0 && n < CONF_ERROR_BYTES);
-	for (size_t i = 0; i < n; i++)
-		ck_assert_msg((unsigned char)s[i] >= 0x20 && s[i] != 0x7f, "not one line: %s", s);
-}
-
-/* Refused as a whole: nothing of it counts. */
-static int refused(const char *p)
-{
-	struct conf before = l.conf;
-	size_t n_files = l.n_files;
-	int r;
-
-	memset(&e, 'x', sizeof(e));
-	r = conf_load_file(&l, p, &e);
-	ck_assert_msg(r < 0, "it was taken");
-	ck_assert_mem_eq(&l.conf, &before, sizeof(before));
-	ck_assert_uint_eq(l.n_files, n_files);
-	for (size_t i = 0; i < CONF_KEYS_MAX; i++)
-		ck_assert_ptr_eq(l.origins[i].file, CONF_FROM_DEFAULT);
-	is_sentence(e.where);
-	is_sentence(e.what);
-	is_sentence(e.why);
-	is_sentence(e.fix);
-	return r;
-}
-
-static void taken(const char *bytes)
-{
-	const char *p = write_file("good.yaml", bytes);
-
-	ck_assert_msg(conf_load_file(&l, p, &e) == 0, "%s: %s: %s", e.where, e.what, e.why);
-}
+#include "files.h"
 
 START_TEST(what_is_taken)
 {
@@ -140,9 +50,7 @@ START_TEST(what_is_taken)
 }
 END_TEST
 
-static const struct {
-	const char *bytes, *at, *what, *why, *fix; /* parts of them */
-} mistakes[] = {
+static const struct mistake mistakes[] = {
 	/* Keys */
 	{"selektor: epoll", ":1:1", "unknown key 'selektor'", "no such key", "'selector'?"},
 	{"limits:\n  sesions: 5", ":2:3", "unknown key 'limits.sesions'", "", "'limits.sessions'?"},
@@ -234,24 +142,10 @@ static const struct {
 	{"user: \xed\xa0\x80", ":1:", "not text", "", ""},
 };
 
-static void has(const char *text, const char *part)
-{
-	ck_assert_msg(strstr(text, part), "'%s' lacks '%s'", text, part);
-}
-
 START_TEST(mistakes_in_a_file)
 {
-	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
-		const char *p = write_file("bad.yaml", mistakes[i].bytes);
-
-		fprintf(stderr, "# mistake %zu\n", i);
-		ck_assert_int_eq(refused(p), -EINVAL);
-		has(e.where, path("bad.yaml:"));
-		has(e.where, mistakes[i].at);
-		has(e.what, mistakes[i].what);
-		has(e.why, mistakes[i].why);
-		has(e.fix, mistakes[i].fix);
-	}
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		mistaken(&mistakes[i]);
 }
 END_TEST
 
@@ -308,17 +202,6 @@ START_TEST(files_that_are_none)
 	}
 }
 END_TEST
-
-static size_t row_of(const char *key)
-{
-	struct conf_row row;
-	size_t i = 0;
-
-	while (conf_row(i, &row) && strcmp(row.key, key) != 0)
-		i++;
-	ck_assert(conf_row(i, &row));
-	return i;
-}
 
 static void is_from(const char *key, const char *file, uint32_t line)
 {

@@ -293,7 +293,8 @@ START_TEST(refusals)
 	refused("stopping");
 	/* Each word fits what a bouncer can say. */
 	r.sv.stopping = false;
-	rate_init(&r.sv.rate, 1);
+	rate_init(&r.sv.rate);
+	r.sv.quotas.all.of[CONF_Q_CONNECTS] = 1;
 	for (int i = 0; i < 3; i++)
 		ck_assert_uint_eq(rig_connect(&r, 0, 0, false), 0);
 	refused("rate");

@@ -76,7 +76,8 @@ static inline void rig_init(struct rig *r, const char *const *conf)
 	rdy__list_init(&r->sv.children.all);
 	for (int i = 0; i < CHILD_KINDS; i++)
 		r->sv.children.programs[i] = -1;
-	rate_init(&r->sv.rate, r->options.conf.quota_connects_per_s);
+	rate_init(&r->sv.rate);
+	quotas_init(&r->sv.quotas, &r->options.conf);
 	agents_init(&r->sv.agents);
 	controls_init(&r->sv);
 	reload_init(&r->sv.reload);
