@@ -41,7 +41,7 @@ const struct conf_key conf_schema[] = {
 	{"log.level", CONF_CHOICE, AT(log_level), 0, 0, "error|warning|notice|info|debug", "info",
 		"what is logged", LIVE},
 	{"log.rate", CONF_RATE, AT(log_rate), 1, 1000, NULL, "20/s",
-		"lines of one kind; what is beyond is counted and not written", LIVE},
+		"lines of one kind that readyd itself writes; what is beyond is counted", LIVE},
 	{"metrics.per_uid", CONF_COUNT, AT(metrics_per_uid), 1, 100, NULL, "20",
 		"users with metrics of their own, the busiest; the rest is summed up as other",
 		LIVE},

@@ -140,6 +140,7 @@ static void reply_says(struct varlink *v, const char *call, const char *rows, co
 START_TEST(of_a_user)
 {
 	struct instance in;
+	struct control_reply reply;
 	struct varlink v, own[3];
 	int guest, of_games[4], event = eventfd(0, EFD_CLOEXEC);
 
@@ -173,6 +174,10 @@ START_TEST(of_a_user)
 		varlink_open(&own[i], &in, games);
 		varlink_do(&own[i], "{\"method\":\"io.readyd.Status\"}");
 	}
+	reply = varlink_call(&own[0], "{\"method\":\"io.readyd.Status\"}");
+	ck_assert_int_eq(varlink_int(reply.parameters, "sessions_max"), 3);
+	ck_assert_int_eq(varlink_int(reply.parameters, "control_max"), 2);
+	control_reply_deinit(&reply);
 	varlink_open(&own[2], &in, games);
 	ck_assert_int_eq(
 		varlink_error(&own[2], "{\"method\":\"io.readyd.Status\"}"), CONTROL_E_BUSY);

@@ -36,6 +36,26 @@ START_TEST(a_silent_agent_is_explained)
 }
 END_TEST
 
+START_TEST(the_heartbeat_is_configured)
+{
+	static const char *const conf[] = {"agent.heartbeat=7s", NULL};
+	struct control_reply reply;
+	struct channel_message m;
+
+	start(conf);
+	explain(root, "uid:100000");
+	rig_expect(&r, 1, CHANNEL_QUERY, &m);
+	agents_tick(&r.sv, rdy__now_ns() + 6 * RDY__NS_PER_S);
+	ck_assert_ptr_nonnull(agents_find(&r.sv.agents, 100000));
+	agents_tick(&r.sv, rdy__now_ns() + 8 * RDY__NS_PER_S);
+	ck_assert_ptr_null(agents_find(&r.sv.agents, 100000));
+	rig_run(&r);
+	reply = rig_reply(&r, 0, root);
+	ck_assert(says(reply.parameters, "why", "has not answered for 7 s"));
+	control_reply_deinit(&reply);
+}
+END_TEST
+
 START_TEST(sessions_explained)
 {
 	struct channel_row_session s;
@@ -138,4 +158,4 @@ START_TEST(registrations_explained)
 END_TEST
 
 UNIT_MAIN_WITH("supervisor/control_explain", setup, teardown, a_silent_agent_is_explained,
-	sessions_explained, registrations_explained)
+	the_heartbeat_is_configured, sessions_explained, registrations_explained)

@@ -107,6 +107,20 @@ START_TEST(what_was_lost_is_counted)
 }
 END_TEST
 
+START_TEST(as_many_as_configured)
+{
+	/* A second that does not end. */
+	struct log_site site = {.since_ns = INT64_MAX / 2};
+
+	log_set_rate(3);
+	for (int i = 0; i < 10; i++)
+		log_from(&site, LOG_P_INFO, "i=%d", i);
+	ck_assert_int_eq(lines(said()), 3);
+	ck_assert_uint_eq(site.lost, 7);
+	log_set_rate(LOG_SITE_LINES);
+}
+END_TEST
+
 /* Whoever started us and does not read must not hold us up; the test would hang. */
 START_TEST(a_full_pipe_loses_lines)
 {
@@ -147,5 +161,5 @@ START_TEST(three_lines)
 END_TEST
 
 UNIT_MAIN_WITH("supervisor/log", setup, teardown, a_line_with_its_priority, a_long_line_is_cut,
-	a_place_is_cut_short, what_was_lost_is_counted, a_full_pipe_loses_lines, nobody_there,
-	three_lines)
+	a_place_is_cut_short, what_was_lost_is_counted, as_many_as_configured,
+	a_full_pipe_loses_lines, nobody_there, three_lines)
