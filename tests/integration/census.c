@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "in_unit.h"
 
 #define HELPER "readyd-"
 
@@ -68,12 +69,26 @@ static bool has_name(pid_t pid, const char *name)
 	       strcmp(first + strlen(HELPER), name) == 0;
 }
 
+static size_t helpers_in_unit(const struct instance *in, const char *name, pid_t *pids, size_t n)
+{
+	pid_t all[64];
+	size_t n_all = in_unit_helpers(in, all, 64), found = 0;
+
+	for (size_t i = 0; i < n_all && found < n; i++)
+		if (!name || has_name(all[i], name))
+			pids[found++] = all[i];
+	return found;
+}
+
 size_t instance_helpers(const struct instance *in, const char *name, pid_t *pids, size_t n)
 {
 	bool alive = in->pidfd >= 0;
-	DIR *d = opendir("/proc");
 	size_t found = 0;
+	DIR *d;
 
+	if (in_unit())
+		return helpers_in_unit(in, name, pids, n);
+	d = opendir("/proc");
 	need(d, "%s", strerror(errno));
 	for (struct dirent *e; found < n && (e = readdir(d));) {
 		pid_t pid = isdigit((unsigned char)e->d_name[0]) ? (pid_t)atoi(e->d_name) : 0;

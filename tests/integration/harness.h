@@ -51,6 +51,9 @@ bool other_users(const char *what_is_skipped);
 /* The end of a main(): without root the whole of it is skipped, with the reason printed. */
 bool harness_is_root(void);
 
+/* Where a file of this test may be that readyd reads. */
+void harness_path(char *buf, size_t n_bytes, const char *name);
+
 /* Does readyd run as on a kernel without the newest features (tests/oldkernel)? */
 bool harness_old_kernel(void);
 
@@ -71,8 +74,9 @@ struct instance {
 	size_t n_expects;
 	const char *options[INSTANCE_OPTIONS];
 	size_t n_options;
-	bool killed;  /* once: some of its helpers may be ours */
-	int ready_fd; /* of one that was started and is not waited for, else -1 */
+	bool killed;	  /* once: some of its helpers may be ours */
+	int ready_fd;	  /* of one that was started and is not waited for, else -1 */
+	unsigned int nth; /* in_unit(): how often it was started */
 };
 
 /*

@@ -19,12 +19,23 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "in_unit.h"
 
-static void make_names(struct instance *in)
+static const char *temporary(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(in->dir, sizeof(in->dir), "%s/readyd-test-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	return tmp && *tmp ? tmp : "/tmp";
+}
+
+void harness_path(char *buf, size_t n_bytes, const char *name)
+{
+	snprintf(buf, n_bytes, "%s/readyd-%d-%s", temporary(), (int)getpid(), name);
+}
+
+static void make_names(struct instance *in)
+{
+	snprintf(in->dir, sizeof(in->dir), "%s/readyd-test-XXXXXX", temporary());
 	need(mkdtemp(in->dir), "%s: %s", in->dir, strerror(errno));
 	need(chmod(in->dir, 0755) == 0, "%s", strerror(errno));
 	snprintf(in->runtime, sizeof(in->runtime), "%s/run", in->dir);
@@ -58,12 +69,12 @@ bool harness_old_kernel(void)
 }
 
 static uint32_t limit_nofile;
-static const char *program = READYD;
-static const char *config; /* a file; NULL: none */
+static const char *program; /* NULL: the one that was built, or installed */
+static const char *config;  /* a file; NULL: none */
 
 void instance_program(const char *path)
 {
-	program = path ? path : READYD;
+	program = path;
 }
 
 void instance_limit(uint32_t nofile)
@@ -91,6 +102,7 @@ static void remove_files(const struct instance *in)
 {
 	char path[128];
 
+	in_unit_remove(in);
 	unlink(in->log);
 	unlink(in->sock);
 	snprintf(path, sizeof(path), "%s/lock", in->runtime);
@@ -153,7 +165,8 @@ void instance_abandon(void)
 			note("  %s", line);
 		if (in->pidfd >= 0) {
 			kill(in->pid, SIGKILL);
-			waitpid(in->pid, NULL, 0);
+			if (!in_unit())
+				waitpid(in->pid, NULL, 0);
 			in->pidfd = rdy__fd_close(in->pidfd);
 		}
 		if (in->killed)
@@ -190,17 +203,21 @@ void instance_begin(struct instance *in)
 	size_t n = 0;
 
 	need(pipe2(ready, O_CLOEXEC) == 0, "%s", strerror(errno));
-	snprintf(number, sizeof(number), "%d", ready[1]);
+	snprintf(number, sizeof(number), "%d", in_unit() ? 3 : ready[1]);
 	if (harness_old_kernel())
 		args[n++] = (char *)OLDKERNEL;
-	args[n++] = (char *)program;
+	args[n++] = (char *)(program	 ? program
+			     : in_unit() ? getenv("READYD_TEST_PROGRAM")
+					 : READYD);
 	args[n++] = (char *)"--config"; /* not what this machine has */
 	args[n++] = (char *)(config ? config : "none");
 	args[n++] = (char *)"--runtime-dir";
 	args[n++] = in->runtime;
 	args[n++] = (char *)"--ready-fd";
 	args[n++] = number;
-	if (harness_is_root()) {
+	if (in_unit()) {
+		args[n++] = (char *)"-osockets.session.mode=0666";
+	} else if (harness_is_root()) {
 		args[n++] = (char *)"-ouser=daemon";
 		args[n++] = (char *)"-osockets.session.group=daemon";
 		args[n++] = (char *)"-osockets.session.mode=0666";
@@ -213,14 +230,31 @@ void instance_begin(struct instance *in)
 	}
 	args[n] = NULL;
 	fflush(stdout);
-	in->pid = fork();
-	need(in->pid >= 0, "%s", strerror(errno));
-	if (in->pid == 0)
-		run(in, args, ready[1]);
-	proc_started(in->pid);
+	if (in_unit()) {
+		rdy__fd_close(ready[0]);
+		ready[0] = in_unit_start(in, args, limit_nofile);
+	} else {
+		in->pid = fork();
+		need(in->pid >= 0, "%s", strerror(errno));
+		if (in->pid == 0)
+			run(in, args, ready[1]);
+		proc_started(in->pid);
+	}
 	rdy__fd_close(ready[1]);
 	in->pidfd = pidfd_open(in->pid, 0);
 	in->ready_fd = ready[0];
+}
+
+/* What waitpid(2) says of one that has ended. */
+static int status_of(struct instance *in)
+{
+	int status = 0;
+
+	if (in_unit())
+		return in_unit_status(in);
+	need_int(waitpid(in->pid, &status, 0), ==, in->pid);
+	proc_ended(in->pid);
+	return status;
 }
 
 bool instance_begun(const struct instance *in)
@@ -321,8 +355,7 @@ void instance_kill(struct instance *in)
 {
 	need(pidfd_send_signal(in->pidfd, SIGKILL, NULL, 0) == 0, "%s", strerror(errno));
 	wait_end(in);
-	need_int(waitpid(in->pid, NULL, 0), ==, in->pid);
-	proc_ended(in->pid);
+	status_of(in);
 	in->pidfd = rdy__fd_close(in->pidfd);
 	in->ready_fd = rdy__fd_close(in->ready_fd);
 	in->killed = true;
@@ -331,14 +364,13 @@ void instance_kill(struct instance *in)
 void instance_gone(struct instance *in)
 {
 	pid_t left[32];
-	int status = 0;
+	int status;
 	const char *line;
 	int64_t start;
 	size_t n;
 
 	wait_end(in);
-	need_int(waitpid(in->pid, &status, 0), ==, in->pid);
-	proc_ended(in->pid);
+	status = status_of(in);
 	in->pidfd = rdy__fd_close(in->pidfd);
 	start = now_ns();
 	/* Its helpers are ours now. */

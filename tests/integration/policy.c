@@ -40,7 +40,7 @@ static void start(struct instance *in, const char *policy)
 	games = uid_of("games");
 	man = uid_of("man");
 	games_group = getgrnam("games")->gr_gid;
-	snprintf(path, sizeof(path), "/tmp/readyd-policy-%d.yaml", (int)getpid());
+	harness_path(path, sizeof(path), "policy.yaml");
 	f = fopen(path, "we");
 	need(f, "%s", strerror(errno));
 	fputs(policy, f);

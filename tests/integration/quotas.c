@@ -33,7 +33,7 @@ static void start(struct instance *in, const char *text, const char *option)
 
 	need(user, "there is no user games here");
 	games = user->pw_uid;
-	snprintf(path, sizeof(path), "/tmp/readyd-quotas-%d.yaml", (int)getpid());
+	harness_path(path, sizeof(path), "quotas.yaml");
 	write_file(text);
 	instance_config(path);
 	instance_start(in, option, NULL);

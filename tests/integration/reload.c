@@ -27,7 +27,7 @@ static void write_file(const char *text)
 
 static void start(struct instance *in, const char *text)
 {
-	snprintf(path, sizeof(path), "/tmp/readyd-reload-%d.yaml", (int)getpid());
+	harness_path(path, sizeof(path), "reload.yaml");
 	write_file(text);
 	instance_config(path);
 	instance_start(in, "log.level=notice", NULL);

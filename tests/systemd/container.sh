@@ -4,7 +4,8 @@
 # machine's, read-only, with an installed tree over it. Nothing on the machine changes. To be sourced; as root.
 #
 #   container_missing        says why there can be none, or nothing
-#   container_up NAME DEST   boot; DEST is what DESTDIR=DEST meson install wrote
+#   container_up NAME DEST [OPTION...]
+#                            boot; DEST is what DESTDIR=DEST meson install wrote
 #   container_up_root NAME ROOT FOLDER
 #                            boot the system in ROOT, which stays as it is, with FOLDER seen as /mnt
 #   inside COMMAND...        as root in it
@@ -34,7 +35,9 @@ container_hierarchies() {
 }
 
 container_up() {
-	container_boot "$1" -D / --volatile=yes --overlay="+/usr:$2/usr::/usr"
+	container_up_name=$1 container_up_dest=$2
+	shift 2
+	container_boot "$container_up_name" -D / --volatile=yes --overlay="+/usr:$container_up_dest/usr::/usr" "$@"
 }
 
 container_up_root() {
