@@ -1,60 +1,51 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The packages in a Debian 12 of their own, with a real systemd: install, use, upgrade under clients, remove, install
+# The packages in a Debian of their own, with a real systemd: install, use, upgrade under clients, remove, install
 # again, purge. TAP. As root; what cannot be done here is skipped, with the reason.
-#   upgrade.sh         builds the packages, twice, and once the Debian (build/debian12)
-#   upgrade.sh DEBS    takes the packages from DEBS/old and DEBS/new
-# READYD_TEST_DEBIAN names the folder of a Debian that is there; it stays as it is.
+#   upgrade.sh SUITE... --build BUILD    out of a build with the prefix /usr, and of the same as the next version
+#   upgrade.sh SUITE...                  builds the packages as for a release, twice; takes minutes
+#   upgrade.sh SUITE... --debs DEBS      takes the packages from DEBS/old and DEBS/new
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/systemd/container.sh
 . "$top/tests/systemd/container.sh"
+# shellcheck source=tests/packages/life.sh
+. "$here/life.sh"
 
-skip() {
-	echo "1..0 # SKIP $1"
-	exit 0
-}
-
-[ $# -gt 0 ] || [ -n "${READYD_TEST_LONG-}" ] || skip 'takes minutes: READYD_TEST_LONG=yes, as ./check --long'
+suites='' build='' debs=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--build) build=$(cd "$2" && pwd) && shift ;;
+	--debs) debs=$2 && shift ;;
+	*) suites="$suites $1" ;;
+	esac
+	shift
+done
+[ -n "$build$debs${READYD_TEST_LONG-}" ] || container_skip 'takes minutes: READYD_TEST_LONG=yes, as ./check --long'
 missing=$(container_missing)
-[ -z "$missing" ] || skip "$missing"
-command -v debootstrap >/dev/null || skip 'debootstrap is not there'
-command -v dpkg-buildpackage >/dev/null || skip 'dpkg-buildpackage is not there'
+[ -z "$missing" ] || container_skip "$missing"
+command -v dpkg-buildpackage >/dev/null || container_skip 'dpkg-buildpackage is not there'
 
 work=$(mktemp -d /tmp/readyd-packages-XXXXXX)
 booted=''
 cleanup() {
 	[ -z "$booted" ] || container_down
-	rm -rf "$work"
+	rm -rf "$work" ${build:+"$build-$$"}
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
-root=${READYD_TEST_DEBIAN:-$top/build/debian12}
-if [ ! -d "$root" ]; then
-	mkdir -p "$top/build"
-	# What the packages depend on, for the container has no network; and something to look at processes with.
-	debootstrap --variant=minbase \
-		--include=systemd,systemd-sysv,dbus,procps,libjansson4,libseccomp2,libsmartcols1,libyaml-0-2 \
-		bookworm "$root.part" >"$work/debootstrap" 2>&1 || {
-		sed 's/^/# /' "$work/debootstrap" | tail -n 3
-		rm -rf "$root.part"
-		skip 'debootstrap gets no Debian 12: is there a network?'
-	}
-	mv "$root.part" "$root"
-fi
-
-n=0 failed=0
+n=0 failed=0 suite=''
 # is WHAT: of what the last command returned
 is() {
 	status=$?
 	n=$((n + 1))
 	if [ "$status" = 0 ]; then
-		echo "ok $n - $1"
+		echo "ok $n - $suite$1"
 	else
 		failed=$((failed + 1))
-		echo "not ok $n - $1"
+		echo "not ok $n - $suite$1"
 	fi
 }
 
@@ -69,8 +60,25 @@ until_is() {
 	return 1
 }
 
-if [ $# -gt 0 ]; then
-	cp -R "$1/old" "$1/new" "$work"
+# The same build as the next version: what does not say so is not compiled again. Beside it, for its paths are relative.
+next_build() {
+	rm -rf "$build-$$"
+	cp -a "$build" "$build-$$" &&
+		meson setup --reconfigure "$build-$$" "$top" -Dversion=99.1 &&
+		ninja -C "$build-$$" daemon/supervisor/readyd daemon/ctl/readyctl
+}
+
+if [ -n "$debs" ]; then
+	cp -R "$debs/old" "$debs/new" "$work"
+elif [ -n "$build" ]; then
+	"$top/packaging/deb" --from "$build" --out "$work/old" >"$work/build" 2>&1
+	is 'packages are made of the build'
+	show build
+	next_build >"$work/build" 2>&1 &&
+		"$top/packaging/deb" --from "$build-$$" --out "$work/new" --version 99.1 >"$work/build" 2>&1
+	is 'and of the next version'
+	show build
+	rm -rf "$build-$$"
 else
 	"$top/packaging/deb" --check --lint --out "$work/old" >"$work/build" 2>&1
 	is 'packages are built, the same twice, and lintian has nothing to say'
@@ -79,171 +87,17 @@ else
 	is 'and the next version'
 	show build
 fi
-# As in the making of an image: nothing runs in there.
-SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn -q --register=no --keep-unit --private-network --link-journal=no \
-	-M "i$$" -D "$root" --volatile=overlay --bind-ro="$work:/mnt" --console=pipe sh -e -c '
-		dpkg -i /mnt/old/readyd_*.deb
-		systemctl is-enabled readyd.service readyd.socket readyd-control.socket
-		getent passwd readyd
-		dpkg -P readyd
-		! test -e /etc/readyd' >"$work/image" 2>&1 </dev/null
-status=$?
-[ "$status" = 0 ]
-is 'where nothing runs it is installed and enabled, and purged'
-[ "$status" = 0 ] || show image
-container_up_root "p$$" "$root" "$work" >"$work/up" 2>&1 || {
-	show up
-	skip 'the container does not boot here'
-}
-booted=yes
-show up
-
 old=$(basename "$work"/old/readyd_*.deb | cut -d_ -f2)
-# packages ARGUMENT...: of dpkg; the shell inside completes names
-packages() {
-	inside sh -c "DEBIAN_FRONTEND=noninteractive dpkg $*" >"$work/dpkg" 2>&1 || {
-		show dpkg
-		return 1
+
+for suite in $suites; do
+	root=$("$top/tests/systemd/debian.sh" "$suite" 2>"$work/debian") || {
+		n=$((n + 1))
+		echo "ok $n - $suite # SKIP $root"
+		show debian
+		continue
 	}
-}
-# Everything that somebody could leave behind, without what dpkg and systemd write of each package.
-files() {
-	inside find /etc /usr /lib /var /opt /srv /root /home /run -xdev \
-		\( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache -o -path /run/systemd \
-		-o -path /run/log -o -path /run/udev -o -path /run/user \) -prune -o -print | LC_ALL=C sort
-}
-property() { inside systemctl show -P "$1" "${2:-readyd.service}"; }
-active() { inside systemctl is-active --quiet "$@"; }
-# Whoever is of readyd: the service, its agents and their helpers.
-processes() { inside pgrep -c -u readyd -f readyd; }
-version_is() { inside readyctl status --timeout 20s 2>/dev/null | head -n 1 | grep -q "^readyd $1,"; }
-# The session of the client that stays, in the list: its number, and since when.
-session() {
-	inside readyctl ls --json >"$work/sessions" 2>&1
-	sed -n "/\"pid\": *${watcher_pid}[,}]/s/.*\"session\": *\([0-9]*\).*/\1/p" "$work/sessions"
-}
-has_session() { [ -n "$(session)" ]; }
-rang() { [ "$(wc -l <"$work/bell")" -gt "$lines" ]; }
-rings() {
-	lines=$(wc -l <"$work/bell")
-	inside sh -c 'echo x >/run/bell'
-	until_is rang
-}
-
-files >"$work/before"
-
-packages -i '/mnt/old/readyd_*.deb'
-is 'readyd is installed'
-show dpkg
-[ "$failed" = 0 ] || {
-	echo "1..$n"
-	exit 1
-}
-active readyd.service readyd.socket readyd-control.socket
-is 'its service and its sockets are active'
-inside systemctl is-enabled --quiet readyd.service readyd.socket readyd-control.socket
-is 'and will be after the next start of the machine'
-inside readyctl status >"$work/status" 2>&1
-is 'readyctl status'
-[ "$(property NRestarts)" = 0 ] && [ "$(inside ps -o user= -p "$(property MainPID)")" = readyd ]
-is 'it runs as its own user'
-inside readyd --check-config >"$work/config" 2>&1
-is 'the configuration that came with it is good'
-show config
-inside readyd --check-config /usr/share/doc/readyd/examples/readyd.yaml >"$work/config" 2>&1
-is 'and so is the example'
-show config
-
-# A client that stays, and clients that come and go. An administrator who allows many of them.
-inside sh -c 'echo "quota: {default: {connects_per_s: 100000}}" >/etc/readyd/conf.d/50-many.yaml'
-inside systemctl reload readyd
-is 'a drop-in, and a reload'
-inside usermod -aG readyd games
-inside mkfifo -m 666 /run/bell
-inside_as games sh -c 'exec readyctl watch bell=3 3<>/run/bell' >"$work/bell" 2>"$work/bell.err" &
-until_is inside pgrep -f 'readyctl watch' >/dev/null
-watcher_pid=$(inside pgrep -f 'readyctl watch')
-until_is has_session && rings
-is 'a client has a session, and gets events'
-show bell.err
-session=$(session)
-# shellcheck disable=SC2016 # the inner shell's
-loop='n=0
-	while [ ! -e /run/enough ]; do
-		echo x | readyctl wait --timeout 20s in=0 >/dev/null && readyctl status --timeout 20s >/dev/null && n=$((n + 1))
-	done
-	echo "$n"'
-inside_as games sh -c "$loop" >"$work/tries.1" 2>"$work/refused.1" &
-loop_1=$!
-inside_as games sh -c "$loop" >"$work/tries.2" 2>"$work/refused.2" &
-loop_2=$!
-
-pid=$(property MainPID)
-sockets=$(property InvocationID readyd.socket)$(property InvocationID readyd-control.socket)
-packages -i '/mnt/new/readyd_*.deb'
-is 'the upgrade, with clients in a loop'
-until_is version_is 99.1
-is 'the new version serves'
-[ "$(property MainPID)" != "$pid" ] &&
-	[ "$(property InvocationID readyd.socket)$(property InvocationID readyd-control.socket)" = "$sockets" ]
-is 'the service is another one, the sockets are the same'
-[ "$(session)" = "$session" ] && rings
-is 'the client has its session and gets events'
-show sessions
-packages --force-downgrade -i '/mnt/old/readyd_*.deb' && until_is version_is "$old"
-is 'back to the old version'
-[ "$(session)" = "$session" ] && rings
-is 'the client has its session still'
-show sessions
-inside touch /run/enough
-wait "$loop_1" "$loop_2"
-cat "$work/refused.1" "$work/refused.2" >"$work/refused"
-! [ -s "$work/refused" ]
-refused=$?
-[ "$refused" = 0 ] && [ "$(head -n 1 "$work/tries.1")" -gt 20 ] && [ "$(head -n 1 "$work/tries.2")" -gt 20 ]
-is "$(cat "$work/tries.1" "$work/tries.2" | paste -sd+ | tr + ' ') rounds of a session and a call: nobody was refused"
-show refused
-
-inside pkill -f 'readyctl watch'
-packages -r readyd
-is 'it is removed'
-none() { [ "$(processes)" = 0 ]; }
-until_is none
-is 'no process is left'
-inside pgrep -a -u readyd
-! active readyd.service && ! active readyd.socket && ! active readyd-control.socket
-is 'no unit is active'
-! inside test -e /run/readyd
-is 'and no socket is left'
-inside test -e /etc/readyd/conf.d/50-many.yaml
-is 'what the administrator wrote is there'
-packages -i '/mnt/new/readyd_*.deb' && until_is version_is 99.1
-is 'it is installed again'
-active readyd.service readyd.socket readyd-control.socket
-is 'and active'
-
-packages -P readyd
-is 'it is purged'
-until_is none
-is 'no process is left'
-inside rm -f /run/bell /run/enough
-files >"$work/after"
-# Users stay, as Debian does it; tools that make users keep a copy of what was.
-diff "$work/before" "$work/after" | grep '^[<>]' | grep -v -E '^> /etc/(passwd|group|shadow|gshadow|subuid|subgid)-$' >"$work/left"
-! [ -s "$work/left" ]
-is 'no file is left'
-show left
-inside systemctl --failed --no-legend --plain >"$work/units" && ! grep -q readyd "$work/units"
-is 'systemd knows nothing of it'
-
-packages -i '/mnt/new/libready0_*.deb /mnt/new/libready-dev_*.deb'
-is 'library and development files are installed'
-packages -P libready0 libready-dev
-is 'and purged'
-files >"$work/after"
-diff "$work/before" "$work/after" | grep '^[<>]' | grep -v -E '^> /etc/(passwd|group|shadow|gshadow|subuid|subgid)-$' >"$work/left"
-! [ -s "$work/left" ]
-is 'without a trace'
-show left
+	suite="$suite: "
+	life
+done
 echo "1..$n"
 [ "$failed" = 0 ]

@@ -4,6 +4,8 @@
 # machine's, read-only, with an installed tree over it. Nothing on the machine changes. To be sourced; as root.
 #
 #   container_missing        says why there can be none, or nothing
+#   container_skip WHY       ends the test: nothing of it can run. With READYD_TEST_CONTAINER=must, as on a machine that
+#                            is known to have containers, that is a failure
 #   container_up NAME DEST [OPTION...]
 #                            boot; DEST is what DESTDIR=DEST meson install wrote
 #   container_up_root NAME ROOT FOLDER
@@ -11,6 +13,15 @@
 #   inside COMMAND...        as root in it
 #   inside_as USER COMMAND...
 #   container_down
+
+container_skip() {
+	if [ "${READYD_TEST_CONTAINER-}" = must ]; then
+		printf '1..1\nnot ok 1 - %s\n' "$1"
+		exit 1
+	fi
+	echo "1..0 # SKIP $1"
+	exit 0
+}
 
 container_missing() {
 	if [ "$(id -u)" != 0 ]; then

@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The installed service under a real systemd: activation, readiness, restarts, reload, watchdog, stop, sandbox. TAP.
-#   service.sh BUILD    a build with the prefix /usr
+#   service.sh BUILD [SUITE]    a build with the prefix /usr; in the Debian of that name, else on this machine's /usr
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-build=$1
+build=$1 suite=${2-}
 # shellcheck source=tests/systemd/container.sh
 . "$here/container.sh"
 
 missing=$(container_missing)
-if [ -n "$missing" ]; then
-	echo "1..0 # SKIP $missing"
-	exit 0
+[ -z "$missing" ] || container_skip "$missing"
+
+if [ -n "$suite" ]; then
+	root=$("$here/debian.sh" "$suite") || container_skip "$root"
 fi
 
 n=0 failed=0
@@ -58,12 +59,22 @@ DESTDIR=$work/dest meson install -C "$build" --no-rebuild --quiet >"$work/instal
 	cat "$work/install"
 	exit 1
 }
-container_up "t$$" "$work/dest" >"$work/up" 2>&1 || {
+boot() {
+	if [ -z "$suite" ]; then
+		container_up "t$$" "$work/dest"
+		return
+	fi
+	container_up_root "t$$" "$root" "$work/dest" || return
+	inside cp -a /mnt/usr /
+	inside systemd-sysusers
+	inside systemd-tmpfiles --create readyd.conf
+	inside systemctl daemon-reload
+}
+boot >"$work/up" 2>&1 || {
 	sed 's/^/# /' "$work/up"
-	echo '1..0 # SKIP the container does not boot here'
 	trap - EXIT
 	rm -rf "$work"
-	exit 0
+	container_skip 'the container does not boot here'
 }
 echo "# systemd $(inside systemctl --version | head -n 1 | cut -d' ' -f2), booted"
 sed 's/^/# /' "$work/up"
@@ -198,6 +209,13 @@ inside pkill -CONT -f '^readyd-agent'
 inside systemctl start readyd
 until_is rings
 is 'it starts again'
+
+if inside sh -c 'command -v varlinkctl' >/dev/null; then
+	# shellcheck source=tests/systemd/varlinkctl.sh
+	. "$here/varlinkctl.sh"
+else
+	echo '# no varlinkctl: it came with systemd 255'
+fi
 
 kill "$client" 2>/dev/null
 inside pkill -f 'readyctl watch'
