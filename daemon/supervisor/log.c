@@ -9,11 +9,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
+#include "journal.h"
 
 #define LINE_BYTES 512
 
 static int level = LOG_P_INFO;
 static uint32_t rate = LOG_SITE_LINES;
+static int journal = -1; /* < 0: lines go to standard error */
+static const char *journal_path = JOURNAL_SOCKET;
 
 void log_set_level(int priority)
 {
@@ -23,6 +27,23 @@ void log_set_level(int priority)
 void log_set_rate(uint32_t lines_per_s)
 {
 	rate = lines_per_s;
+}
+
+int log_to_journal(const char *path)
+{
+	int sock = journal_open();
+
+	if (sock < 0)
+		return sock;
+	rdy__fd_close(journal);
+	journal = sock;
+	journal_path = path ? path : JOURNAL_SOCKET;
+	return 0;
+}
+
+void log_to_stderr(void)
+{
+	journal = rdy__fd_close(journal);
 }
 
 int log_get_level(void)
@@ -53,7 +74,7 @@ static bool has_room(void)
 
 static size_t append(char *line, size_t n, const char *format, va_list ap)
 {
-	/* The last byte is for the line's end. */
+	/* The last byte is for the end. */
 	size_t room = LINE_BYTES - 1 - n;
 	int k = vsnprintf(line + n, room, format, ap);
 
@@ -72,6 +93,31 @@ static size_t append_f(char *line, size_t n, const char *format, ...)
 	return n;
 }
 
+/* Says it to the journal. False: to standard error, then; what is too much is better there than nowhere. */
+static bool tell_journal(int priority, const char *line)
+{
+	char entry[JOURNAL_ENTRY_BYTES];
+
+	return journal >= 0 && journal_send(journal, journal_path, entry,
+				       journal_entry(entry, sizeof(entry), priority, line)) == 0;
+}
+
+/* With the priority where a service manager reads it. False: there is no room. */
+static bool tell_stderr(int priority, const char *line)
+{
+	char text[LINE_BYTES + 32];
+	int n;
+
+	if (!has_room())
+		return false;
+	n = isatty(STDERR_FILENO)
+		    ? snprintf(text, sizeof(text), "readyd: %s\n", line)
+		    : snprintf(text, sizeof(text), "<%d>readyd: %s\n", priority, line);
+	/* A log that cannot be written is nobody's fault here. */
+	(void)!write(STDERR_FILENO, text, (size_t)n);
+	return true;
+}
+
 void log_from(struct log_site *site, int priority, const char *format, ...)
 {
 	char line[LINE_BYTES];
@@ -80,23 +126,22 @@ void log_from(struct log_site *site, int priority, const char *format, ...)
 
 	if (priority > level)
 		return;
-	if (!may_say(site, rdy__now_ns()) || !has_room()) {
+	if (!may_say(site, rdy__now_ns())) {
 		site->lost++;
 		return;
 	}
-	if (!isatty(STDERR_FILENO))
-		n = append_f(line, n, "<%d>", priority);
-	n = append_f(line, n, "readyd: ");
 	if (site->lost)
 		n = append_f(line, n, "lost=%u ", site->lost);
 	va_start(ap, format);
 	n = append(line, n, format, ap);
 	va_end(ap);
-	line[n++] = '\n';
+	line[n] = 0;
+	if (!tell_journal(priority, line) && !tell_stderr(priority, line)) {
+		site->lost++;
+		return;
+	}
 	site->n++;
 	site->lost = 0;
-	/* A log that cannot be written is nobody's fault here. */
-	(void)!write(STDERR_FILENO, line, n);
 }
 
 void log_three(const char *what, const char *why, const char *fix)

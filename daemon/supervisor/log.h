@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines on standard error, key=value, one write() each. With a `<N>` priority prefix where standard error
- * is no terminal (the service manager's journal reads it). Never fails; a pipe that nobody empties loses
- * lines instead of holding us up, and a site that has much to say is cut short. What was lost is counted.
+ * Log lines, key=value: entries of the journal, or one write() each on standard error, there with a `<N>` priority
+ * prefix where it is no terminal. Never fails, never waits: a journal that takes nothing has its lines on standard
+ * error, a pipe that nobody empties loses them, and a site that has much to say is cut short. What was lost is counted.
  */
 #ifndef SUPERVISOR_LOG_H
 #define SUPERVISOR_LOG_H
@@ -28,6 +28,9 @@ struct log_site {
 void log_set_level(int priority);
 int log_get_level(void);
 void log_set_rate(uint32_t lines_per_s);
+/* From here on to the journal at path, which is borrowed (NULL: the system's), or again to standard error. 0 or -errno. */
+int log_to_journal(const char *path);
+void log_to_stderr(void);
 
 /* log_line(priority, format, ...): each place has its own limit, so that clients cannot fill the log. */
 #define log_line(priority, ...) \

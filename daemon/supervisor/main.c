@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "drop.h"
 #include "nofile.h"
+#include "journal.h"
 #include "log.h"
 #include "options.h"
 #include "passed.h"
@@ -64,6 +65,25 @@ static int choose_user(const struct options *o, struct drop_user *ret)
 			      : strerror(-e),
 		fix);
 	return e == -EPERM ? EXIT_CONFIG : EXIT_FAILURE;
+}
+
+/* Returns -1 to go on, or the exit status. */
+static int choose_log(const struct conf *c)
+{
+	int r = 0;
+
+	log_set_level(reload_log_level(c));
+	log_set_rate((uint32_t)c->log_rate);
+	if (c->log_target == CONF_TARGET_JOURNAL && access(JOURNAL_SOCKET, F_OK) < 0)
+		r = -errno;
+	else if (c->log_target == CONF_TARGET_JOURNAL ||
+		 (c->log_target == CONF_TARGET_AUTO && journal_has_stderr()))
+		r = log_to_journal(NULL);
+	if (r == 0 || c->log_target == CONF_TARGET_AUTO)
+		return -1;
+	log_three("log.target is 'journal', and there is none",
+		JOURNAL_SOCKET " is where systemd's journal listens", "log.target: auto");
+	return EXIT_FAILURE;
 }
 
 static void say_ready(struct options *o, const struct runtime *r)
@@ -139,10 +159,10 @@ int main(int argc, char **argv)
 		status = say_good(&o.loaded);
 	if (status < 0)
 		status = choose_user(&o, &user);
+	if (status < 0)
+		status = choose_log(&o.conf);
 	if (status >= 0)
 		goto out;
-	log_set_level(reload_log_level(&o.conf));
-	log_set_rate((uint32_t)o.conf.log_rate);
 	if (o.loaded.n_files)
 		log_line(LOG_P_INFO, "config=loaded files=%zu", o.loaded.n_files);
 	umask(077);

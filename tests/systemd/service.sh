@@ -210,6 +210,24 @@ inside systemctl start readyd
 until_is rings
 is 'it starts again'
 
+# What the journal has, and explains.
+inside journalctl --update-catalog
+field() { inside journalctl -u readyd --no-pager -o json --output-fields="$2" "READYD_EVENT=$1" | tail -n 1; }
+field reload_refused READYD_ERROR | grep -q "readyd.yaml:3:1: unknown key 'qouta'"
+is 'an entry says in a field why a reload was refused'
+inside pkill -KILL -f '^readyd-agent'
+until_is rings
+# Not -u: the unit that an entry is of is looked up a moment later.
+lost() { inside journalctl --no-pager -o json READYD_EVENT=agent_lost READYD_UID=5 | grep -q '"READYD_SESSIONS"'; }
+until_is lost
+is 'an agent that was killed is found by its event and its user'
+inside journalctl --no-pager -n 1 --catalog READYD_EVENT=agent_lost >"$work/catalog"
+said 'Subject: The agent of user 5 has died' catalog && said 'man:readyd(8)' catalog
+is 'and explained'
+inside journalctl --list-catalog --no-pager 2>/dev/null | grep -c ' readyd: ' >"$work/catalog"
+[ "$(cat "$work/catalog")" = "$(grep -c '^-- ' "$here/../../packaging/systemd/readyd.catalog")" ]
+is 'as all events are that have an id'
+
 if inside sh -c 'command -v varlinkctl' >/dev/null; then
 	# shellcheck source=tests/systemd/varlinkctl.sh
 	. "$here/varlinkctl.sh"

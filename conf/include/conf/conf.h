@@ -18,6 +18,8 @@
 enum conf_selector { CONF_SELECTOR_AUTO, CONF_SELECTOR_EPOLL, CONF_SELECTOR_POLL };
 enum conf_log { CONF_LOG_ERROR, CONF_LOG_WARNING, CONF_LOG_NOTICE, CONF_LOG_INFO, CONF_LOG_DEBUG };
 
+enum conf_target { CONF_TARGET_AUTO, CONF_TARGET_JOURNAL, CONF_TARGET_STDERR };
+
 #define CONF_RULES_MAX 62u /* of a policy */
 
 enum conf_who { CONF_WHO_ANY, CONF_WHO_USER, CONF_WHO_GROUP };
@@ -90,6 +92,7 @@ struct conf {
 	uint64_t quota_controls;
 	uint64_t heartbeat_ns;		  /* an agent that owes an answer for longer is wedged */
 	uint64_t log_rate;		  /* lines of one kind per second */
+	uint64_t log_target;		  /* enum conf_target */
 	uint64_t flood_rate, flood_burst; /* events of one edge registration; rate 0 = no bound */
 	uint64_t
 		grace_ns; /* agents wait this long for the next supervisor; 0 = they end with this one */

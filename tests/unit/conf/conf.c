@@ -350,7 +350,7 @@ START_TEST(rows)
 		good(row.key, dots + 2);
 		c = fresh;
 	}
-	ck_assert_uint_eq(n, 33);
+	ck_assert_uint_eq(n, 34);
 	ck_assert(!conf_row(SIZE_MAX, &row));
 	ck_assert(conf_row(0, &row));
 	ck_assert_str_eq(row.key, "admin.group");
