@@ -16,6 +16,7 @@ int ctl_can(const struct ctl_options *o, const char *path, struct ctl_problem *p
 /* kick, freeze, thaw, log-level */
 int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 
+int ctl_whoami(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* metrics */
 int ctl_metrics(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* top */

@@ -17,7 +17,7 @@ static const char overview[] =
 	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
 	"  kick session:N; freeze, thaw uid:U; log-level; config show; reload; top; monitor; "
-	"metrics; help\n"
+	"metrics; whoami\n"
 	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
 	"--help\n"
@@ -268,6 +268,18 @@ static const char monitor_page[] =
 	"  readyctl monitor --json | jq -c 'select(.event==\"refused\")'\n"
 	"\n" CONTROL_EXITS;
 
+static const char whoami_page[] =
+	"usage: readyctl whoami [OPTIONS]\n"
+	"\n"
+	"Prints how readyd sees you: uid (in a container: as the host maps it), what you may, your "
+	"quotas\n"
+	"and how much of them is used.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl whoami\n"
+	"  readyctl whoami --json | jq '.quotas[] | select(.name==\"sessions\")'\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -296,10 +308,11 @@ int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
 	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
 		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "monitor",
-		"version", "help"};
+		"whoami", "version", "help"};
 	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
 		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
-		reload_page, metrics_page, top_page, monitor_page, version_page, help_page};
+		reload_page, metrics_page, top_page, monitor_page, whoami_page, version_page,
+		help_page};
 	const char *near;
 
 	if (!verb) {

@@ -23,7 +23,7 @@
 #define MONITOR (1u << CTL_VERB_MONITOR)
 #define CONTROL \
 	(1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS | 1u << CTL_VERB_CONFIG | \
-		RELOAD | 1u << CTL_VERB_METRICS | TOP | MONITOR)
+		RELOAD | 1u << CTL_VERB_METRICS | TOP | MONITOR | 1u << CTL_VERB_WHOAMI)
 
 static const struct {
 	const char *name;
@@ -44,6 +44,7 @@ static const struct {
 	{"metrics", CTL_VERB_METRICS, NULL},
 	{"top", CTL_VERB_TOP, NULL},
 	{"monitor", CTL_VERB_MONITOR, NULL},
+	{"whoami", CTL_VERB_WHOAMI, NULL},
 	{"version", CTL_VERB_VERSION, NULL},
 	{"help", CTL_VERB_HELP, NULL},
 };

@@ -178,6 +178,12 @@ void control_metrics_add(
 	struct control *c, const struct agent *agent, const struct control_sums *s);
 void control_metrics_reply(struct supervisor *sv, struct control *c);
 
+/* control_accept.c: how many there are of all who use uid's quotas. */
+uint32_t control_connections(const struct supervisor *sv, uid_t uid);
+
+/* control_whoami.c: WhoAmI, when the caller's agent has said what it has. */
+void control_whoami_reply(struct supervisor *sv, struct control *c);
+
 /* control_can.c: Can; answered at once. */
 void control_can(struct supervisor *sv, struct control *c);
 

@@ -26,8 +26,7 @@ void controls_init(struct supervisor *sv)
 	rdy__list_init(&cs->runnable);
 }
 
-/* Of all who use its quotas. */
-static uint32_t count_of(const struct supervisor *sv, uid_t uid)
+uint32_t control_connections(const struct supervisor *sv, uid_t uid)
 {
 	uid_t payer = quotas_payer(&sv->quotas, uid);
 	uint32_t n = 0;
@@ -52,7 +51,7 @@ static const char *admit(
 		return "rate";
 	if (sv->controls.n >= c->limit_controls + reserved)
 		return "limit";
-	if (count_of(sv, who->uid) >= quotas_of(&sv->quotas, who->uid, CONF_Q_CONTROLS))
+	if (control_connections(sv, who->uid) >= quotas_of(&sv->quotas, who->uid, CONF_Q_CONTROLS))
 		return "quota";
 	return control_busy_word(agents_get(sv, who->uid, reserved, ret_agent, &detail));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists, and Status, which is a sum over what ListAgents lists: agent by agent in the order of their uids, so
+ * Lists, and Status, Metrics and WhoAmI, which are sums over what ListAgents lists: agent by agent in the order of their uids, so
  * that agents may come and go meanwhile, and page by page. One step sends a page, or asks one question.
  */
 #include <string.h>
@@ -110,10 +110,15 @@ static bool is_metrics(const struct control *c)
 	return c->call.method == CONTROL_METRICS;
 }
 
+static bool is_whoami(const struct control *c)
+{
+	return c->call.method == CONTROL_WHO_AM_I;
+}
+
 /* One answer, made of what all agents have said. */
 static bool is_sum(const struct control *c)
 {
-	return c->call.method == CONTROL_STATUS || is_metrics(c);
+	return c->call.method == CONTROL_STATUS || is_metrics(c) || is_whoami(c);
 }
 
 /* The agent at hand has told all that it was asked, or will not. */
@@ -147,13 +152,13 @@ void control_list_begin(struct supervisor *sv, struct control *c)
 		control_invalid(c, "session");
 		return;
 	}
-	if (!control_may_see(c, uid >= 0 ? (uid_t)uid : c->uid)) {
+	if (!is_whoami(c) && !control_may_see(c, uid >= 0 ? (uid_t)uid : c->uid)) {
 		control_denied(c, uid >= 0 && (uid_t)uid != c->uid
 					  ? "it is not your own uid"
 					  : "the policy does not let you look");
 		return;
 	}
-	if (uid >= 0 || !c->sees_all)
+	if (uid >= 0 || !c->sees_all || is_whoami(c))
 		job->uid_only = uid >= 0 ? (uint64_t)uid : c->uid;
 	if (session) {
 		if (!control_find_session(sv, c, (uint64_t)session, &agent) ||
@@ -207,6 +212,8 @@ void control_list_step(struct supervisor *sv, struct control *c)
 	if (!agent) {
 		if (is_metrics(c))
 			control_metrics_reply(sv, c);
+		else if (is_whoami(c))
+			control_whoami_reply(sv, c);
 		else if (is_sum(c))
 			control_reply(c, control_words_status(sv, c), false);
 		else

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 #define PREFIX "READYD_"
 #define KEY_MAX 64u /* of a field's name, systemd.journal-fields(7) */
 
@@ -25,11 +27,31 @@ bool journal_has_stderr(void)
 	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-int journal_open(void)
+static int address(struct sockaddr_un *ret, const char *path)
 {
-	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	*ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(ret->sun_path))
+		return -ENAMETOOLONG;
+	memcpy(ret->sun_path, path, strlen(path));
+	return 0;
+}
 
-	return sock < 0 ? -errno : sock;
+int journal_open(const char *path)
+{
+	struct sockaddr_un to;
+	int sock = -1, r = address(&to, path);
+
+	if (r == 0)
+		sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (r == 0 && sock < 0)
+		r = -errno;
+	/* The journal's socket is looked for again with every entry; here only whether there is one. */
+	if (r == 0 && connect(sock, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		r = -errno;
+	if (r == 0)
+		return sock;
+	rdy__fd_close(sock);
+	return r;
 }
 
 struct entry {
@@ -133,11 +155,11 @@ size_t journal_entry(char *buf, size_t n_max, int priority, const char *line)
 
 int journal_send(int sock, const char *path, const char *entry, size_t n_bytes)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct sockaddr_un to;
+	int r = address(&to, path);
 
-	if (strlen(path) >= sizeof(to.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(to.sun_path, path, strlen(path));
+	if (r < 0)
+		return r;
 	return sendto(sock, entry, n_bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
 		       (const struct sockaddr *)&to, sizeof(to)) < 0
 		       ? -errno

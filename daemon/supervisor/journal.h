@@ -16,8 +16,8 @@
 /* Does standard error lead to the journal? By $JOURNAL_STREAM, systemd.exec(5). */
 bool journal_has_stderr(void);
 
-/* A socket for journal_send(), or -errno. */
-int journal_open(void);
+/* A socket for journal_send(), or -errno of socket(2) or connect(2): nobody listens at path. */
+int journal_open(const char *path);
 
 /*
  * A line of key=value pairs as an entry: MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, each pair as READYD_KEY, and for what

@@ -32,6 +32,9 @@ static const struct journal_event events[] = {
 	{"reload=refused", NULL, "reload_refused", "5dde290c63ca48c09e2a5fba4f3b1977"},
 	{"upgrade=done", NULL, "upgraded", "d8365ea952184709a4f445f4eb2fe5a6"},
 	{"upgrade=failed", NULL, "upgrade_failed", "2368d63515b44b22917e344694a42cb6"},
+	{"adopt=died", NULL, "adopt_lost", "5f53c62385be4f78a337d3efd0792613"},
+	{"adopt=failed", NULL, "adopt_failed", "b5f8df0d0c2049269d789f8df930d23f"},
+	{"adopt=lie", NULL, "adopt_lie", "08c709eb6e334b54b0e1ba2b237302fd"},
 	{"store=failed", NULL, "store_failed", "fc67d87d1fd643ee8d41a7951ad20644"},
 };
 

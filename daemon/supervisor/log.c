@@ -31,7 +31,7 @@ void log_set_rate(uint32_t lines_per_s)
 
 int log_to_journal(const char *path)
 {
-	int sock = journal_open();
+	int sock = journal_open(path ? path : JOURNAL_SOCKET);
 
 	if (sock < 0)
 		return sock;

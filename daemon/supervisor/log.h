@@ -28,7 +28,7 @@ struct log_site {
 void log_set_level(int priority);
 int log_get_level(void);
 void log_set_rate(uint32_t lines_per_s);
-/* From here on to the journal at path, which is borrowed (NULL: the system's), or again to standard error. 0 or -errno. */
+/* From here on to the journal at path, which is borrowed (NULL: the system's), or again to standard error. Errors as journal_open(). */
 int log_to_journal(const char *path);
 void log_to_stderr(void);
 

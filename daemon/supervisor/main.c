@@ -70,19 +70,19 @@ static int choose_user(const struct options *o, struct drop_user *ret)
 /* Returns -1 to go on, or the exit status. */
 static int choose_log(const struct conf *c)
 {
+	char why[128];
 	int r = 0;
 
 	log_set_level(reload_log_level(c));
 	log_set_rate((uint32_t)c->log_rate);
-	if (c->log_target == CONF_TARGET_JOURNAL && access(JOURNAL_SOCKET, F_OK) < 0)
-		r = -errno;
-	else if (c->log_target == CONF_TARGET_JOURNAL ||
-		 (c->log_target == CONF_TARGET_AUTO && journal_has_stderr()))
+	if (c->log_target == CONF_TARGET_JOURNAL ||
+		(c->log_target == CONF_TARGET_AUTO && journal_has_stderr()))
 		r = log_to_journal(NULL);
 	if (r == 0 || c->log_target == CONF_TARGET_AUTO)
 		return -1;
-	log_three("log.target is 'journal', and there is none",
-		JOURNAL_SOCKET " is where systemd's journal listens", "log.target: auto");
+	snprintf(why, sizeof(why), JOURNAL_SOCKET ": %s", strerror(-r));
+	log_three(
+		"log.target is 'journal', and no journal can be reached", why, "log.target: auto");
 	return EXIT_FAILURE;
 }
 

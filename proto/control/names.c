@@ -24,6 +24,7 @@ const struct control_method_row control__methods[CONTROL_METHODS] = {
 	[CONTROL_CHECK_CONFIGURATION] = {OWN "CheckConfiguration"},
 	[CONTROL_RELOAD] = {OWN "Reload"},
 	[CONTROL_CAN] = {OWN "Can", {"uid", "groups", "verb", "owner"}},
+	[CONTROL_WHO_AM_I] = {OWN "WhoAmI"},
 	[CONTROL_METRICS] = {OWN "Metrics"},
 	[CONTROL_MONITOR] = {OWN "Monitor", .list = true},
 };

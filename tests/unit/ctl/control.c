@@ -398,6 +398,27 @@ START_TEST(metrics)
 }
 END_TEST
 
+START_TEST(who_one_is)
+{
+	char want[64];
+	struct program c;
+
+	start_client(&c);
+	good(RUN("whoami"));
+	says("you are ");
+	snprintf(want, sizeof(want), "(uid %u), pid ", (unsigned int)geteuid());
+	says(want);
+	says(", in the user instance of readyd ");
+	says("\n  may    connect,inspect,admin, and administers everything\n"
+	     "  quota  sessions 1/32  registrations 1/1,024  control 1/8  connects 1,000/s\n");
+	good(RUN("whoami", "--json"));
+	says("\"charged_to\":null,\"quotas\":[{\"name\":\"sessions\",\"limit\":32,\"used\":1},");
+	bad(RUN("whoami", "root"), 2);
+	bad(RUN("whoami", "-q"), 2);
+	end_client(&c);
+}
+END_TEST
+
 START_TEST(what_the_policy_says)
 {
 	char me[32];
@@ -552,5 +573,5 @@ START_TEST(pages_of_help)
 END_TEST
 
 UNIT_MAIN_WITH("ctl/control", setup, teardown, status, lists, explains, kicks, freezes_and_thaws,
-	log_level, configuration, top, metrics, what_the_policy_says, wrong_command_lines,
-	nobody_is_there, hung_up_on, pages_of_help)
+	log_level, configuration, top, metrics, who_one_is, what_the_policy_says,
+	wrong_command_lines, nobody_is_there, hung_up_on, pages_of_help)

@@ -131,7 +131,7 @@ END_TEST
 /* A journal that is full, or gone, is not waited for, and its lines are not lost. */
 START_TEST(a_journal_that_takes_nothing)
 {
-	int out[2], saved = dup(STDERR_FILENO), sock = journal_open(), r = 0;
+	int out[2], saved = dup(STDERR_FILENO), sock = journal_open(path), r = 0;
 	char got[512];
 	ssize_t n;
 
@@ -152,9 +152,12 @@ START_TEST(a_journal_that_takes_nothing)
 	got[n > 0 ? n : 0] = 0;
 	ck_assert_str_eq(got, "<3>readyd: full=1\n<3>readyd: gone=1\n");
 	ck_assert_int_eq(journal_send(sock, path, "A=1\n", 4), -ENOENT);
+	ck_assert_int_eq(journal_open(path), -ENOENT);
+	ck_assert_int_eq(log_to_journal(path), -ENOENT);
 	memset(got, 'x', sizeof(got));
 	got[sizeof(got) - 1] = 0;
 	ck_assert_int_eq(journal_send(sock, got, "A=1\n", 4), -ENAMETOOLONG);
+	ck_assert_int_eq(journal_open(got), -ENAMETOOLONG);
 	rdy__fd_close(sock);
 	rdy__fd_close(saved);
 	rdy__fd_close(out[0]);
