@@ -148,11 +148,9 @@ static void show_commands(struct tour *t)
 		return;
 	t->shown = true;
 	printf("\nThis goes on until Ctrl-C. Meanwhile, in another terminal:\n"
+	       "  . build/env && readyctl status && readyctl ls\n"
 	       "  . build/env && (sleep 1; echo hi) | readyctl wait --timeout 5s bell=0\n"
-	       "  (date; sleep 1; date) | readyctl watch --json --socket %s clock=0\n"
-	       "  readyctl wait --local typed=0      # no daemon: press Return; then: man "
-	       "readyctl\n\n",
-		t->socket ? t->socket : RDY_CLIENT_SYSTEM_PATH);
+	       "  . build/env && man readyctl\n\n");
 }
 
 static void summary(const struct tour *t)

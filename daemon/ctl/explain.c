@@ -2,6 +2,7 @@
 /* readyctl explain: what the daemon knows of one thing, and what the kernel knows of its processes. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -9,14 +10,49 @@
 #include "kernel.h"
 #include "words.h"
 
+#define INDENT 9u /* "  why    " */
+#define WIDTH_MIN 40u
+
+/* SIZE_MAX: no terminal, lines stay whole. */
+static size_t width_of_terminal(void)
+{
+	struct winsize w = {0};
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) < 0)
+		return SIZE_MAX;
+	return w.ws_col >= WIDTH_MIN ? w.ws_col : WIDTH_MIN;
+}
+
+/* A sentence in lines that are no longer than that, unless a word is. */
+static void put_wrapped(const char *title, const char *text, size_t width)
+{
+	size_t room = width == SIZE_MAX ? SIZE_MAX : width - INDENT;
+
+	while (*text || *title) {
+		size_t n = strlen(text), at = n;
+
+		if (n > room) {
+			at = room;
+			while (at > 0 && text[at] != ' ')
+				at--;
+			if (at == 0) /* one long word */
+				at = strcspn(text, " ");
+		}
+		printf("  %-6s %.*s\n", title, (int)at, text);
+		title = "";
+		text += at + (text[at] == ' ');
+	}
+}
+
 /* Words of the daemon; what a client chose is among them. */
 static void put_sentences(const char *title, const json_t *all)
 {
+	size_t width = width_of_terminal();
 	char line[512];
 
 	for (size_t i = 0; i < json_array_size(all); i++) {
 		ctl_words_text(json_array_get(all, i), line, sizeof(line));
-		printf("  %-6s %s\n", i ? "" : title, line);
+		put_wrapped(i ? "" : title, line, width);
 	}
 }
 

@@ -35,8 +35,8 @@ static bool say_wedged(struct explained *e)
 		return false;
 	WHY("wedged: %zu of %u agents of uid %u are stuck in the kernel, killed and not gone", n,
 		AGENTS_STUCK_MAX, (unsigned int)e->uid);
-	NEXT("let go of what they wait for: see /proc/PID/stack of the stuck processes as root "
-	     "(a FUSE mount whose server is silent can be aborted, a pipe's other end closed)");
+	NEXT("end what they wait for: a silent FUSE server, a pipe's other end; for root the "
+	     "kernel lines say which");
 	if (n >= AGENTS_STUCK_MAX)
 		NEXT("until then uid %u is refused with UID_WEDGED", (unsigned int)e->uid);
 	else
