@@ -103,7 +103,7 @@ static int fail(const char *doing, int error)
 
 static int serve(struct options *o, struct runtime *runtime, const struct drop_user *user)
 {
-	static struct supervisor sv = {.signals = -1, .bouncer.link.sock = -1};
+	static struct supervisor sv = {.signals = -1, .kept = {.fd = -1}, .bouncer.link.sock = -1};
 	int r = children_init(&sv.children), status = EXIT_FAILURE;
 
 	if (r == 0)

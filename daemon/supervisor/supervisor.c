@@ -79,6 +79,8 @@ void supervisor_deinit(struct supervisor *sv)
 		bouncer_deinit(sv);
 		holders_deinit(&sv->holders);
 	}
+	if (sv->runtime)
+		counters_close(&sv->kept, sv->runtime->dir, sv->leaving || !sv->stopping);
 	sv->policy = policy_unref(sv->policy);
 	children_deinit(&sv->children);
 	sv->timer = rdy_timer_free(sv->timer);
@@ -249,6 +251,7 @@ static int round_trip(struct supervisor *sv)
 	holders_tick(sv, now);
 	if (!sv->adopting)
 		accept_update(sv, now);
+	counters_save(&sv->kept, &sv->counters);
 	return 0;
 }
 
@@ -276,6 +279,7 @@ int supervisor_init(struct supervisor *sv, struct options *options, struct runti
 	sv->listen_again_ns = RDY__NEVER;
 	sv->timer_set_ns = RDY__NEVER;
 	sv->fd_low = fd_low();
+	counters_load(&sv->kept, runtime->dir, &sv->counters);
 	rate_init(&sv->rate);
 	quotas_init(&sv->quotas, &options->conf);
 	agents_init(&sv->agents);

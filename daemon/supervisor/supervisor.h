@@ -59,6 +59,7 @@ struct supervisor {
 	struct reload reload;
 	struct notify notify;
 	struct counters counters;
+	struct counters_kept kept;
 	struct policy *policy; /* for who connects now */
 	bool controls_busy;    /* some have more to do at once */
 	int log_level;	       /* syslog priority, ours and our agents' */

@@ -107,6 +107,8 @@ static void remove_files(const struct instance *in)
 	unlink(in->sock);
 	snprintf(path, sizeof(path), "%s/lock", in->runtime);
 	unlink(path);
+	snprintf(path, sizeof(path), "%s/counters", in->runtime);
+	unlink(path); /* of one that was killed */
 	snprintf(path, sizeof(path), "%s/control.sock", in->runtime);
 	unlink(path);
 	rmdir(in->runtime);

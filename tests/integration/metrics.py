@@ -68,13 +68,17 @@ def parse(text):
 class Readyd:
     def __init__(self, folder):
         self.folder = folder
+        self.runtime = folder + "/run"
+        self.config = folder + "/c.yaml"
+        self.begin()
+
+    def begin(self):
         r, w = os.pipe()
         os.set_inheritable(w, True)
-        self.config = folder + "/c.yaml"
         with open(self.config, "w", encoding="utf-8"):
             pass
         self.process = subprocess.Popen(
-            [sys.argv[1], "--user", "--config", self.config, "--runtime-dir", folder + "/run", "--ready-fd", str(w),
+            [sys.argv[1], "--user", "--config", self.config, "--runtime-dir", self.runtime, "--ready-fd", str(w),
              "-o", "quota.default.connects_per_s=1000", "-o", "quota.default.sessions=2"],
             close_fds=False, stderr=subprocess.DEVNULL)
         os.close(w)
@@ -149,6 +153,24 @@ def what_it_says(readyd):
     end.close()
 
 
+def a_restart_goes_on(readyd):
+    """Killed and started again, twice: no counter of the daemon goes back. A stop begins anew."""
+    for _ in range(2):
+        before = readyd.metrics()
+        must(value(before, "readyd_sessions_opened") >= 1 and value(before, "readyd_reloads_refused") == 1, "nothing counted")
+        readyd.process.kill()
+        readyd.process.wait()
+        readyd.begin()
+        after = readyd.metrics()
+        for name in ("readyd_sessions_opened", "readyd_control_opened", "readyd_agents_started", "readyd_reloads_refused"):
+            must(value(after, name) >= value(before, name), f"{name} went back")
+    readyd.process.send_signal(signal.SIGTERM)
+    must(readyd.process.wait(LIMIT_S) == 0, "readyd did not stop well")
+    must(os.listdir(readyd.runtime) == ["lock"], f"left behind: {os.listdir(readyd.runtime)}")
+    readyd.begin()
+    must(value(readyd.metrics(), "readyd_reloads_refused") == 0, "a stop kept the counters")
+
+
 def the_manual_has_each(readyd):
     with open(sys.argv[3], encoding="utf-8") as f:
         page = f.read()
@@ -160,7 +182,7 @@ def the_manual_has_each(readyd):
 def main():
     folder = tempfile.mkdtemp(prefix="readyd-metrics-")
     readyd, failed = Readyd(folder), 0
-    cases = [what_it_says, the_manual_has_each]
+    cases = [what_it_says, the_manual_has_each, a_restart_goes_on]
     try:
         for i, case in enumerate(cases):
             why = ""

@@ -243,6 +243,7 @@ START_TEST(a_directory_that_is_not_ours)
 	chmod(path, 0755);
 	ck_assert_int_eq(supervisor_init(&sv, &options, &runtime), -EPERM);
 	ck_assert_int_eq(rmdir(path), 0);
+	sv.stopping = true;
 	supervisor_deinit(&sv);
 	ck_assert_int_eq(symlink("/tmp", path), 0);
 	sv.adoption.dir = -1;

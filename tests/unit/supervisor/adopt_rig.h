@@ -231,6 +231,7 @@ static inline void finish(void)
 {
 	pid_t bouncer = sv.poll && sv.bouncer.child ? sv.bouncer.child->pid : -1;
 
+	sv.stopping = true; /* in peace: it leaves nothing */
 	supervisor_deinit(&sv);
 	if (bouncer > 0)
 		end_of(bouncer);
