@@ -17,6 +17,7 @@ int ctl_can(const struct ctl_options *o, const char *path, struct ctl_problem *p
 int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 
 int ctl_whoami(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+int ctl_report(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* metrics */
 int ctl_metrics(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 /* top */

@@ -14,9 +14,9 @@ static const char overview[] =
 	"readyctl ls; readyctl explain session:12    what readyd has, and why it is as it is\n"
 	"\n"
 	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
-	"  status; ls [--registrations, --agents]; explain session:N, uid:U or "
+	"  status; report; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
-	"  kick session:N; freeze, thaw uid:U; log-level; config show; reload; top; monitor; "
+	"  kick session:N; freeze, thaw uid:U; log-level; config; reload; top; monitor; "
 	"metrics; whoami\n"
 	"\n"
 	"Options: --json  --socket PATH  --user  --local  --timeout 5s  -q     readyctl VERB "
@@ -280,6 +280,19 @@ static const char whoami_page[] =
 	"  readyctl whoami --json | jq '.quotas[] | select(.name==\"sessions\")'\n"
 	"\n" CONTROL_EXITS;
 
+static const char report_page[] =
+	"usage: readyctl report [OPTIONS]\n"
+	"\n"
+	"Prints what belongs into a report of a mistake: versions, status, what is configured, "
+	"lists,\n"
+	"metrics, without names of users, programs and files. Without readyd there is less in it.\n"
+	"Administrators' reports have all users.\n"
+	"\n" CONTROL_OPTIONS "\n"
+	"Examples:\n"
+	"  readyctl report >report.txt\n"
+	"  readyctl report --json | jq .status\n"
+	"\n" CONTROL_EXITS;
+
 static const char version_page[] = "usage: readyctl version [--json]\n"
 				   "\n"
 				   "Prints the version; 'readyctl --version' is the same.\n"
@@ -308,11 +321,11 @@ int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
 	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
 		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "monitor",
-		"whoami", "version", "help"};
+		"whoami", "report", "version", "help"};
 	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
 		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
-		reload_page, metrics_page, top_page, monitor_page, whoami_page, version_page,
-		help_page};
+		reload_page, metrics_page, top_page, monitor_page, whoami_page, report_page,
+		version_page, help_page};
 	const char *near;
 
 	if (!verb) {

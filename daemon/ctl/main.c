@@ -78,6 +78,8 @@ static int control_verb(const struct ctl_options *o, struct ctl_problem *p)
 		return o->can ? ctl_can(o, path, p) : ctl_explain(o, path, p);
 	case CTL_VERB_WHOAMI:
 		return ctl_whoami(o, path, p);
+	case CTL_VERB_REPORT:
+		return ctl_report(o, path, p);
 	case CTL_VERB_METRICS:
 		return ctl_metrics(o, path, p);
 	case CTL_VERB_TOP:

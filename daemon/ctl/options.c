@@ -23,7 +23,8 @@
 #define MONITOR (1u << CTL_VERB_MONITOR)
 #define CONTROL \
 	(1u << CTL_VERB_STATUS | LS | 1u << CTL_VERB_EXPLAIN | ACTS | 1u << CTL_VERB_CONFIG | \
-		RELOAD | 1u << CTL_VERB_METRICS | TOP | MONITOR | 1u << CTL_VERB_WHOAMI)
+		RELOAD | 1u << CTL_VERB_METRICS | TOP | MONITOR | 1u << CTL_VERB_WHOAMI | \
+		1u << CTL_VERB_REPORT)
 
 static const struct {
 	const char *name;
@@ -45,6 +46,7 @@ static const struct {
 	{"top", CTL_VERB_TOP, NULL},
 	{"monitor", CTL_VERB_MONITOR, NULL},
 	{"whoami", CTL_VERB_WHOAMI, NULL},
+	{"report", CTL_VERB_REPORT, NULL},
 	{"version", CTL_VERB_VERSION, NULL},
 	{"help", CTL_VERB_HELP, NULL},
 };

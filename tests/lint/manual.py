@@ -80,8 +80,8 @@ def check_readyctl():
             finding(f"readyctl help {verb}: another verb's")
         options = options_of_help(text)
         helped |= options
-        part = re.search(rf"^\t{verb}(?: \| [a-z-]+)*\) words=(.+?) ;;|^\t[a-z-]+ \| {verb}\) words=(.+?) ;;", bash, re.M)
-        words = (part.group(1) or part.group(2)) if part else ""
+        part = re.search(rf"^\t(?:[a-z-]+ \| )*{verb}(?: \| [a-z-]+)*\) words=(.+?) ;;", bash, re.M)
+        words = part.group(1) if part else ""
         if "$control" in words:
             words += re.search(r"control='([^']*)'", bash).group(1)
         completed = set(OPTION.findall(words)) - {"--help"}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top monitor whoami version help
-set -l control status ls explain kick freeze thaw log-level config reload metrics top monitor whoami
+set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top monitor whoami report version help
+set -l control status ls explain kick freeze thaw log-level config reload metrics top monitor whoami report
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
@@ -20,6 +20,7 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a monitor -d '
 complete -c readyctl -n '__fish_seen_subcommand_from top' -l once -d 'one look'
 complete -c readyctl -n '__fish_seen_subcommand_from config' -a 'show check diff'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a whoami -d 'how readyd sees you'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a report -d 'for developers'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a version -d 'print the version'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a help -d 'overview or a verb'
 complete -c readyctl -n '__fish_seen_subcommand_from help' -a "$verbs"

@@ -219,7 +219,7 @@ START_TEST(help_texts)
 {
 	static const char *const pages[] = {NULL, "wait", "watch", "status", "ls", "explain",
 		"kick", "freeze", "thaw", "log-level", "config", "reload", "metrics", "top",
-		"monitor", "whoami", "version", "help"};
+		"monitor", "whoami", "report", "version", "help"};
 	struct ctl_problem p;
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
