@@ -94,11 +94,11 @@ grep -q 'user instance' "$work/said"
 is 'with the instance of its own'
 anna sh -c '. build/env && man -w readyctl readyd.yaml' >"$work/said" 2>&1 || ! command -v man >/dev/null
 is 'and the manual'
-# What is in the background does not hear of Ctrl-C; a hangup is the same to it.
+# What is in the background does not hear of Ctrl-C.
 [ "$(id -u)" = 0 ] || anna=$(id -u)
-pkill -HUP -f "^/bin/sh ./run$" -u "$anna"
+pkill -TERM -f "^/bin/sh ./run$" -u "$anna"
 wait "$run"
 ! pgrep -f "$work/readyd/build" >/dev/null && ! [ -e build/env ]
-is 'a hangup of its terminal ends all of it'
+is 'a signal ends all of it'
 echo "1..$n"
 [ "$failed" = 0 ]
