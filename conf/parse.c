@@ -83,6 +83,49 @@ static int choice(const char *text, const char *words, uint64_t *ret)
 	return -EINVAL;
 }
 
+#define ALL "all"
+
+/* A bit for each word. */
+static uint64_t all_of(const char *words)
+{
+	unsigned int n = 1;
+
+	for (; *words; words++)
+		n += *words == '|';
+	return (UINT64_C(1) << n) - 1;
+}
+
+/* "tcp, udp", in brackets or not: at least one word; or all of them. */
+static int set(const char *text, const char *words, uint64_t *ret)
+{
+	char word[32];
+	uint64_t bit, all = 0;
+	bool open = *text == '[';
+	size_t n;
+
+	if (strcmp(text, ALL) == 0) {
+		*ret = all_of(words);
+		return 0;
+	}
+	for (text += open; *text && *text != ']'; text += n) {
+		text += strspn(text, ", ");
+		n = strcspn(text, ", ]");
+		if (n == 0)
+			continue;
+		if (n >= sizeof(word))
+			return -EINVAL;
+		memcpy(word, text, n);
+		word[n] = 0;
+		if (choice(word, words, &bit) < 0)
+			return -EINVAL;
+		all |= UINT64_C(1) << bit;
+	}
+	if (open ? strcmp(text, "]") != 0 : *text != 0)
+		return -EINVAL;
+	*ret = all;
+	return all ? 0 : -EINVAL;
+}
+
 static int octal(const char *text, uint64_t *ret)
 {
 	int r;
@@ -120,6 +163,8 @@ int conf_parse(const struct conf_key *k, const char *text, uint64_t *ret)
 
 	if (k->type == CONF_CHOICE)
 		return choice(text, k->words, ret);
+	if (k->type == CONF_SET)
+		return set(text, k->words, ret);
 	/* The word for 0: auto, off. */
 	if (k->words && strcmp(text, k->words) == 0) {
 		*ret = 0;
@@ -141,6 +186,27 @@ static void format_choice(const char *words, uint64_t value, char *buf, size_t n
 	snprintf(buf, n, "%.*s", (int)strcspn(words, "|"), words);
 }
 
+static void format_set(const char *words, uint64_t value, char *buf, size_t n)
+{
+	size_t at;
+
+	if (value == all_of(words)) {
+		snprintf(buf, n, ALL);
+		return;
+	}
+	at = (size_t)snprintf(buf, n, "[");
+	for (unsigned int i = 0; i < 64 && value >> i && at < n; i++) {
+		char word[32];
+
+		if (!(value >> i & 1))
+			continue;
+		format_choice(words, i, word, sizeof(word));
+		at += (size_t)snprintf(buf + at, n - at, "%s%s", at > 1 ? ", " : "", word);
+	}
+	if (at < n)
+		snprintf(buf + at, n - at, "]");
+}
+
 void conf_format(const struct conf_key *k, uint64_t value, char *buf, size_t n)
 {
 	const struct unit *units = k->type == CONF_DURATION  ? durations
@@ -156,6 +222,10 @@ void conf_format(const struct conf_key *k, uint64_t value, char *buf, size_t n)
 	}
 	if (k->type == CONF_CHOICE) {
 		format_choice(k->words, value, buf, n);
+		return;
+	}
+	if (k->type == CONF_SET) {
+		format_set(k->words, value, buf, n);
 		return;
 	}
 	if (k->words && value == 0) {
@@ -203,6 +273,8 @@ const char *conf_form(const struct conf_key *k)
 		return "octal permissions, like 0660";
 	case CONF_CHOICE:
 		return k->words;
+	case CONF_SET:
+		return "all, or a list of " CONF_KIND_FORM;
 	case CONF_POLICY:
 		return "a list of rules, {who: any, allow: [connect, inspect], names: \"self:*\"}";
 	case CONF_USERS:

@@ -7,6 +7,9 @@
 
 #include "schema.h"
 
+/* The words of `kinds`, the one key of CONF_SET, as a person reads them. */
+#define CONF_KIND_FORM "tcp, udp, unix, pipe, eventfd, timerfd, pidfd, inotify, pty"
+
 /*
  * Parse text as the key's type. Returns 0, -EINVAL (form), -ERANGE (outside min..max).
  * CONF_NAME and CONF_PATH are not numbers and not parsed here.

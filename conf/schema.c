@@ -28,6 +28,10 @@ const struct conf_key conf_schema[] = {
 		"events of one edge registration; above it, it is silent for a while; off: no "
 		"bound",
 		LIVE},
+	{"kinds", CONF_SET, AT(kinds), 0, 0, "tcp|udp|unix|pipe|eventfd|timerfd|pidfd|inotify|pty",
+		"all",
+		"what clients may register; pipe: FIFOs, too; what is registered already stays",
+		LIVE},
 	{"limits.control", CONF_COUNT, AT(limit_controls), 1, 4096, NULL, "64",
 		"control connections of the whole daemon", LIVE},
 	{"limits.fd_reserve", CONF_COUNT, AT(fd_reserve), 320, 65536, "auto", "auto",

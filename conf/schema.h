@@ -15,6 +15,7 @@ enum conf_type {
 	CONF_PERCENT,  /* 50% */
 	CONF_MODE,     /* octal permission bits: 0660 */
 	CONF_CHOICE,   /* one of the words, index inside */
+	CONF_SET,      /* a list of the words, a bit each inside */
 	CONF_NAME,     /* user or group */
 	CONF_PATH,
 	CONF_POLICY, /* a list of rules: policy.c */
@@ -28,7 +29,7 @@ struct conf_key {
 	size_t offset; /* in struct conf */
 	uint64_t min, max;
 	const char *
-		words; /* CHOICE: "auto|epoll|poll"; COUNT, RATE, DURATION: a word for 0, or NULL */
+		words; /* CHOICE, SET: "auto|epoll|poll"; COUNT, RATE, DURATION: a word for 0, or NULL */
 	const char *fallback;
 	const char *text;
 	bool live; /* a reload changes it; else it counts from the next start */

@@ -244,6 +244,30 @@ static const char *last_word(const char *key)
 	return dot ? dot + 1 : key;
 }
 
+/* A list of words, each judged where it stands. */
+static int words(struct reader *r, const struct conf_key *k)
+{
+	uint64_t one, all = 0;
+
+	for (;;) {
+		const char *word;
+		int e = reader_next(r);
+
+		if (e < 0)
+			return e;
+		if (r->event.type == YAML_SEQUENCE_END_EVENT && all)
+			break;
+		word = reader_word(r);
+		/* In a list there are no brackets but those of a list in a list. */
+		if (conf_parse_said(
+			    k, word && word[0] != '[' ? word : "", CONF_STYLE_YAML, &one, r->e) < 0)
+			return reader_place(r);
+		all |= one;
+	}
+	memcpy((char *)r->conf + k->offset, &all, sizeof(all));
+	return 0;
+}
+
 static int value(struct reader *r, size_t row)
 {
 	uint32_t line = (uint32_t)r->event.start_mark.line + 1;
@@ -260,6 +284,8 @@ static int value(struct reader *r, size_t row)
 		return reader_policy(r, &r->conf->policy);
 	if (k->type == CONF_RANGES && r->event.type == YAML_SEQUENCE_START_EVENT)
 		return reader_ranges(r, &r->conf->ranges);
+	if (k->type == CONF_SET && r->event.type == YAML_SEQUENCE_START_EVENT)
+		return words(r, k);
 	if (k->type == CONF_USERS && r->event.type == YAML_MAPPING_START_EVENT)
 		return reader_users(r);
 	if (k->type == CONF_USERS && reader_is_nothing(r))

@@ -65,7 +65,7 @@ static enum wire_error check_kind(
 {
 	if (v->own || (v->cookie && sockets_have(&s->reactor->agent->sockets, v->cookie)))
 		return WIRE_E_FD_OWN_SOCKET;
-	if (!vet_kind_allowed(v->kind)) {
+	if (!vet_kind_allowed(v->kind) || s->reactor->config.kinds_refused & 1u << v->kind) {
 		*ret_detail = v->kind;
 		return WIRE_E_FD_KIND_REFUSED;
 	}

@@ -124,7 +124,7 @@ static bool check_config(const struct channel_config *c, uint32_t version)
 		return c->flags == 0;
 	return !(c->flags & ~CHANNEL_FLAGS) && c->reactors >= 1 &&
 	       c->reactors <= CHANNEL_REACTORS_MAX && c->log_level <= LOG_DEBUG &&
-	       c->supervisor >= 0 && c->closer >= 0 && c->pad1 == 0;
+	       c->supervisor >= 0 && c->closer >= 0 && !(c->kinds_refused & ~CHANNEL_KINDS);
 }
 
 /* What a supervisor of version 1 did not say. */

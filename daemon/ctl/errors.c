@@ -177,7 +177,7 @@ int ctl_problem_connect(struct ctl_problem *p, const char *path, int r, uint32_t
 }
 
 /* What the descriptor is, where that says more than the broker's words; else NULL. */
-static const char *reason_of_kind(int fd)
+static const char *reason_of_kind(int fd, const char *error)
 {
 	struct statx stx;
 
@@ -191,6 +191,10 @@ static const char *reason_of_kind(int fd)
 	if (S_ISCHR(stx.stx_mode) || S_ISBLK(stx.stx_mode))
 		return "a device can block its holder for ever, so readyd takes none but pty "
 		       "masters";
+	if (strcmp(error, "FD_KIND_REFUSED") == 0 &&
+		(S_ISSOCK(stx.stx_mode) || S_ISFIFO(stx.stx_mode)))
+		return "this kind of socket or pipe is not accepted here: the key 'kinds' of "
+		       "readyd.yaml";
 	return NULL;
 }
 
@@ -198,7 +202,7 @@ int ctl_problem_registration(
 	struct ctl_problem *p, const char *name, int fd, const char *error, const char *text)
 {
 	const struct advice *advice = advice_for(error);
-	const char *kind = strncmp(error, "FD_", 3) == 0 ? reason_of_kind(fd) : NULL;
+	const char *kind = strncmp(error, "FD_", 3) == 0 ? reason_of_kind(fd, error) : NULL;
 
 	ctl_problem_set(p, advice->exit, error, "cannot register %s (fd %d): %s", name, fd, error);
 	ctl_problem_why(p, "%s", kind ? kind : text);

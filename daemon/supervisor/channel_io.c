@@ -35,6 +35,28 @@ static int send_message(
 	return rdy__send_fds(agent->channel, buf, channel_encode(buf, &spoken), fds, n);
 }
 
+/* What the configuration does not name. */
+static uint32_t kinds_refused(uint64_t kinds)
+{
+	static const uint32_t bits[CONF_KINDS] = {
+		[CONF_KIND_TCP] = 1u << WIRE_KIND_TCP,
+		[CONF_KIND_UDP] = 1u << WIRE_KIND_UDP,
+		[CONF_KIND_UNIX] = 1u << WIRE_KIND_UNIX,
+		[CONF_KIND_PIPE] = 1u << WIRE_KIND_PIPE | 1u << WIRE_KIND_FIFO,
+		[CONF_KIND_EVENTFD] = 1u << WIRE_KIND_EVENTFD,
+		[CONF_KIND_TIMERFD] = 1u << WIRE_KIND_TIMERFD,
+		[CONF_KIND_PIDFD] = 1u << WIRE_KIND_PIDFD,
+		[CONF_KIND_INOTIFY] = 1u << WIRE_KIND_INOTIFY,
+		[CONF_KIND_PTY] = 1u << WIRE_KIND_PTY,
+	};
+	uint32_t refused = 0;
+
+	for (unsigned int i = 0; i < CONF_KINDS; i++)
+		if (!(kinds >> i & 1))
+			refused |= bits[i];
+	return refused;
+}
+
 int channel_io_config(struct supervisor *sv, struct agent *agent)
 {
 	static const uint32_t selectors[] = {
@@ -67,6 +89,7 @@ int channel_io_config(struct supervisor *sv, struct agent *agent)
 				.grace_ns = adopt_grace_ns(sv),
 				.program = agent->program,
 				.sessions = sessions,
+				.kinds_refused = kinds_refused(c->kinds),
 				.supervisor = getpid(),
 				.closer = agent->closer ? agent->closer->pid : 0,
 			},

@@ -380,5 +380,32 @@ START_TEST(writable_and_hangup)
 }
 END_TEST
 
+/* The administrator's choice: for what is registered from now on, also after a reload. */
+START_TEST(kinds_of_the_configuration)
+{
+	int p[2], sv[2], sock;
+	struct wire_result r;
+	struct instance in;
+
+	instance_start(&in, "kinds=unix,timerfd", NULL);
+	need(pipe2(p, O_CLOEXEC) == 0 &&
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0,
+		"%s", strerror(errno));
+	sock = raw_open(in.sock);
+	raw_register_ok(sock, sv[0], 1, WIRE_READABLE, WIRE_ONESHOT, 0);
+	r = raw_register(sock, p[0], 2, WIRE_READABLE, WIRE_ONESHOT, 0);
+	need_int(r.error, ==, WIRE_E_FD_KIND_REFUSED);
+	need_int(r.detail, ==, WIRE_KIND_PIPE);
+	/* Nobody else is concerned, the session least of all. */
+	raw_ping(sock);
+	rdy__fd_close(sock);
+	for (int i = 0; i < 2; i++) {
+		rdy__fd_close(p[i]);
+		rdy__fd_close(sv[i]);
+	}
+	instance_stop(&in);
+}
+END_TEST
+
 UNIT_MAIN("integration/kinds", every_kind_oneshot, every_kind_oneshot_by_poll, every_kind_edge,
-	all_kinds_together, writable_and_hangup)
+	all_kinds_together, writable_and_hangup, kinds_of_the_configuration)

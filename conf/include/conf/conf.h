@@ -18,6 +18,19 @@
 enum conf_selector { CONF_SELECTOR_AUTO, CONF_SELECTOR_EPOLL, CONF_SELECTOR_POLL };
 enum conf_log { CONF_LOG_ERROR, CONF_LOG_WARNING, CONF_LOG_NOTICE, CONF_LOG_INFO, CONF_LOG_DEBUG };
 
+/* In the order of the words of the key `kinds`. */
+enum conf_kind {
+	CONF_KIND_TCP,
+	CONF_KIND_UDP,
+	CONF_KIND_UNIX,
+	CONF_KIND_PIPE,
+	CONF_KIND_EVENTFD,
+	CONF_KIND_TIMERFD,
+	CONF_KIND_PIDFD,
+	CONF_KIND_INOTIFY,
+	CONF_KIND_PTY,
+	CONF_KINDS
+};
 enum conf_target { CONF_TARGET_AUTO, CONF_TARGET_JOURNAL, CONF_TARGET_STDERR };
 
 #define CONF_RULES_MAX 62u /* of a policy */
@@ -92,6 +105,7 @@ struct conf {
 	uint64_t quota_controls;
 	uint64_t heartbeat_ns;		  /* an agent that owes an answer for longer is wedged */
 	uint64_t log_rate;		  /* lines of one kind per second */
+	uint64_t kinds;			  /* bit i: the i-th of enum conf_kind */
 	uint64_t log_target;		  /* enum conf_target */
 	uint64_t flood_rate, flood_burst; /* events of one edge registration; rate 0 = no bound */
 	uint64_t

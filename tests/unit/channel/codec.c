@@ -312,7 +312,9 @@ START_TEST(impossible_configurations)
 	ck_assert(!CONFIG_WITH(closer_batch, 0));
 	ck_assert(!CONFIG_WITH(closer_batch, 65));
 	ck_assert(CONFIG_WITH(closer_batch, 1));
-	ck_assert(!CONFIG_WITH(pad1, 1));
+	ck_assert(CONFIG_WITH(kinds_refused, CHANNEL_KINDS));
+	ck_assert(!CONFIG_WITH(kinds_refused, 1));
+	ck_assert(!CONFIG_WITH(kinds_refused, CHANNEL_KINDS + 2));
 	ck_assert(!CONFIG_WITH(hello_timeout_ns, 0));
 	ck_assert(!CONFIG_WITH(hello_timeout_ns, -1));
 	ck_assert(CONFIG_WITH(idle_exit_ns, 0));

@@ -324,6 +324,30 @@ START_TEST(values)
 }
 END_TEST
 
+START_TEST(sets)
+{
+	char buf[CONF_VALUE_BYTES];
+	struct conf_row row;
+	size_t i = 0;
+
+	while (conf_row(i, &row) && strcmp(row.key, "kinds") != 0)
+		i++;
+	ck_assert_uint_eq(c.kinds, (1u << CONF_KINDS) - 1);
+	ck_assert_str_eq(conf_value(&c, i, buf), row.fallback);
+	good("kinds", "unix");
+	ck_assert_uint_eq(c.kinds, 1u << CONF_KIND_UNIX);
+	good("kinds", "[pty, tcp,tcp]");
+	ck_assert_uint_eq(c.kinds, 1u << CONF_KIND_PTY | 1u << CONF_KIND_TCP);
+	ck_assert_str_eq(conf_value(&c, i, buf), "[tcp, pty]");
+	for (size_t k = 0; k < 9; k++) {
+		static const char *const wrong[] = {"", "[]", "[tcp", "tcp]", "[tcp]x", "tcp;udp",
+			"TCP", "none", "tcp, aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+		ck_assert_msg(conf_set(&c, "kinds", wrong[k], &e) < 0, "'%s'", wrong[k]);
+		ck_assert_str_eq(conf_value(&c, i, buf), "[tcp, pty]");
+	}
+}
+END_TEST
+
 /* Each row's default is taken under its key and gives what conf_init() gave; both ends of a range hold. */
 START_TEST(rows)
 {
@@ -350,7 +374,7 @@ START_TEST(rows)
 		good(row.key, dots + 2);
 		c = fresh;
 	}
-	ck_assert_uint_eq(n, 34);
+	ck_assert_uint_eq(n, 35);
 	ck_assert(!conf_row(SIZE_MAX, &row));
 	ck_assert(conf_row(0, &row));
 	ck_assert_str_eq(row.key, "admin.group");
@@ -362,4 +386,4 @@ START_TEST(rows)
 END_TEST
 
 UNIT_MAIN_WITH("conf/conf", setup, unit_teardown, defaults, durations, sizes, numbers, modes, words,
-	names, paths, unknown_keys, pairs, values, rows)
+	names, paths, unknown_keys, pairs, values, sets, rows)

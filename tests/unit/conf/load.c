@@ -91,6 +91,12 @@ static const struct mistake mistakes[] = {
 	{"limits: 5", ":1:9", "'limits' is a section", "a value", "limits:, and"},
 	{"limits: [sessions]", ":1:9", "'limits' is a section", "a list", ""},
 	{"limits: ''", ":1:9", "'limits' is a section", "", ""},
+	{"kinds: [tcp, tpc]", ":1:14", "kinds: 'tpc' is not allowed", "all, or a list of tcp, udp",
+		"for example kinds: all"},
+	{"kinds: []", ":1:9", "kinds: '' is not allowed", "", ""},
+	{"kinds: [[tcp]]", ":1:9", "kinds: ''", "", ""},
+	{"kinds: {tcp: on}", ":1:8", "'kinds' has no value", "a section", ""},
+	{"kinds: none", ":1:8", "kinds: 'none'", "", ""},
 	/* Documents */
 	{"5", ":1:1", "there are no keys", "a value", "limits"},
 	{"- limits", ":1:1", "there are no keys", "a list", ""},

@@ -95,9 +95,11 @@ struct channel_config {
 	int32_t supervisor;   /* pid: who listens on readyd's sockets */
 	int32_t closer;	      /* pid, for SNAPSHOT; 0 = none */
 	uint32_t sessions;    /* quota of the uid, to know how large the descriptor table gets */
-	uint32_t pad1;
+	uint32_t kinds_refused; /* 1 << enum wire_kind: what may not be registered */
 };
 
+/* channel_config.kinds_refused: WIRE_KIND_TCP to WIRE_KIND_PTY */
+#define CHANNEL_KINDS 0x7feu
 #define CHANNEL_SELECTOR_AUTO 0u
 #define CHANNEL_SELECTOR_EPOLL 1u
 #define CHANNEL_SELECTOR_POLL 2u
