@@ -256,15 +256,17 @@ static const char top_page[] =
 	"\n" CONTROL_EXITS;
 
 static const char monitor_page[] =
-	"usage: readyctl monitor [OPTIONS]\n"
+	"usage: readyctl monitor [--since DURATION] [OPTIONS]\n"
 	"\n"
 	"Prints what happens from now on, a line for each: sessions opened, ended and refused,\n"
 	"agents started, lost and wedged, kicks, freezes, reloads. Of everybody for "
 	"administrators,\n"
 	"else what is yours.\n"
-	"\n" QUIET_OPTION CONTROL_OPTIONS "\n"
+	"\n"
+	"  --since DURATION   what happened in this time first, at most 100 events   (default: "
+	"none)\n" QUIET_OPTION CONTROL_OPTIONS "\n"
 	"Examples:\n"
-	"  readyctl monitor\n"
+	"  readyctl monitor --since 10m\n"
 	"  readyctl monitor --json | jq -c 'select(.event==\"refused\")'\n"
 	"\n" CONTROL_EXITS;
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "call.h"
 #include "control.h"
 #include "errors.h"
@@ -56,12 +57,22 @@ static int put_page(const struct ctl_options *o, const json_t *page, struct ctl_
 	return ctl_flush(p);
 }
 
+/* Whole seconds, none less than asked for. An older readyd knows no parameter. */
+static json_t *parameters(const struct ctl_options *o)
+{
+	int64_t since_s = o->since_ns ? (o->since_ns - 1) / RDY__NS_PER_S + 1 : 0;
+
+	if (!since_s)
+		return json_object();
+	return json_pack("{s:I}", "since", (json_int_t)(since_s < INT32_MAX ? since_s : INT32_MAX));
+}
+
 int ctl_monitor(const struct ctl_options *o, const char *path, struct ctl_problem *p)
 {
 	struct ctl_call c = CTL_CALL_NULL;
 	const json_t *page;
 	bool more = true;
-	int r = ctl_call_open(&c, path, o->answer_ns, CONTROL_MONITOR, json_object(), p);
+	int r = ctl_call_open(&c, path, o->answer_ns, CONTROL_MONITOR, parameters(o), p);
 
 	while (r == 0 && more) {
 		r = ctl_call_next(&c, &page, &more, p);

@@ -66,6 +66,7 @@ enum option {
 	OPTION_REGISTRATIONS,
 	OPTION_SESSION,
 	OPTION_SESSIONS,
+	OPTION_SINCE,
 	OPTION_SOCKET,
 	OPTION_TIMEOUT,
 	OPTION_UID,
@@ -76,7 +77,7 @@ enum option {
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
 static const char *const option_names[] = {"--ack", "--agents", "--can", "--help", "--idle",
 	"--json", "--level", "--local", "--once", "--quiet", "--registrations", "--session",
-	"--sessions", "--socket", "--timeout", "--uid", "--user", "--version"};
+	"--sessions", "--since", "--socket", "--timeout", "--uid", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
@@ -94,6 +95,7 @@ static const struct {
 	[OPTION_REGISTRATIONS] = {LS, NULL},
 	[OPTION_SESSION] = {LS, "12"},
 	[OPTION_SESSIONS] = {LS, NULL},
+	[OPTION_SINCE] = {MONITOR, "1m"},
 	[OPTION_SOCKET] = {WAIT | WATCH | CONTROL, "PATH"},
 	[OPTION_TIMEOUT] = {WAIT | CONTROL, "5s"},
 	[OPTION_UID] = {LS, "1000"},
@@ -164,6 +166,13 @@ static int take_value(struct ctl_options *o, int option, const char *value, stru
 			p, CTL_USAGE, "USAGE", "'%.60s' is not how long silence lasts", value);
 		return usage(p, "it is a number above 0 with a unit: ns us ms s m h d",
 			"--idle 30s        or 5m");
+	case OPTION_SINCE:
+		if (ctl_parse_duration(value, &o->since_ns) && o->since_ns > 0)
+			return 0;
+		ctl_problem_set(
+			p, CTL_USAGE, "USAGE", "'%.60s' is not how far to look back", value);
+		return usage(p, "it is a number above 0 with a unit: ns us ms s m h d",
+			"--since 1m        or 2h");
 	case OPTION_SOCKET:
 		o->socket = value;
 		if (value[0])

@@ -9,6 +9,7 @@
 #include "supervisor.h"
 
 #define TIME_BYTES 40
+#define SINCE_MAX_S INT32_MAX
 
 /* ISO 8601 in UTC, with milliseconds. */
 static void now_text(char buf[TIME_BYTES])
@@ -44,9 +45,42 @@ static bool may_know(const struct control *c, uid_t uid)
 	return uid == POLICY_EVERYBODY ? c->sees_all : control_may_see(c, uid);
 }
 
+void monitor_forget(struct monitor_history *h)
+{
+	for (size_t i = 0; i < MONITOR_PENDING_MAX; i++) {
+		json_decref(h->of[i].event);
+		h->of[i].event = NULL;
+	}
+}
+
+static void remember(struct monitor_history *h, json_t *event, uid_t uid)
+{
+	size_t i = h->next;
+
+	json_decref(h->of[i].event);
+	h->of[i].event = json_incref(event);
+	h->of[i].uid = uid;
+	h->of[i].at_ns = rdy__now_ns();
+	h->next = (i + 1) % MONITOR_PENDING_MAX;
+}
+
+/* What he may know of since then, the oldest first. */
+static void recall(const struct monitor_history *h, struct control *c, int64_t since_ns)
+{
+	for (size_t k = 0; k < MONITOR_PENDING_MAX; k++) {
+		size_t i = (h->next + k) % MONITOR_PENDING_MAX;
+
+		if (h->of[i].event && h->of[i].at_ns >= since_ns && may_know(c, h->of[i].uid))
+			json_array_append(c->job.rows, h->of[i].event);
+	}
+}
+
 void monitor_say(struct supervisor *sv, const struct monitor_event *e)
 {
-	json_t *event = NULL;
+	json_t *event = make_event(e);
+
+	if (event)
+		remember(&sv->history, event, e->uid);
 
 	rdy__list_for_each (l, &sv->controls.all) {
 		struct control *c = rdy__list_entry(l, struct control, link);
@@ -54,8 +88,6 @@ void monitor_say(struct supervisor *sv, const struct monitor_event *e)
 		if (!c->busy || c->call.method != CONTROL_MONITOR || !c->job.rows ||
 			!may_know(c, e->uid))
 			continue;
-		if (!event)
-			event = make_event(e);
 		if (!event || json_array_size(c->job.rows) >= MONITOR_PENDING_MAX ||
 			json_array_append(c->job.rows, event) < 0)
 			c->job.n_lost++;
@@ -78,7 +110,12 @@ static void page(struct control *c)
 
 void monitor_begin(struct supervisor *sv, struct control *c)
 {
-	(void)sv;
+	int64_t since_s = 0;
+
+	if (control_get_int(c->call.parameters, "since", false, 0, SINCE_MAX_S, &since_s) < 0) {
+		control_invalid(c, "since");
+		return;
+	}
 	if (!c->sees_own && !c->sees_all) {
 		control_denied(c, "the policy does not let you look");
 		return;
@@ -89,6 +126,8 @@ void monitor_begin(struct supervisor *sv, struct control *c)
 		return;
 	}
 	c->job.rows = json_array();
+	if (c->job.rows && since_s)
+		recall(&sv->history, c, rdy__now_ns() - since_s * RDY__NS_PER_S);
 	if (c->job.rows)
 		page(c);
 	else

@@ -7,13 +7,26 @@
 #define SUPERVISOR_MONITOR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include <jansson.h>
 
 struct control;
 struct supervisor;
 
 #define MONITOR_PENDING_MAX 100u /* events that may wait; so many fit a message */
+
+/* What happened last, for who asks later: as many as fit a message. */
+struct monitor_history {
+	struct {
+		json_t *event; /* owned; NULL: none yet */
+		uid_t uid;
+		int64_t at_ns;
+	} of[MONITOR_PENDING_MAX];
+	size_t next; /* where the oldest one is, or none */
+};
 
 /* What it is about. */
 struct monitor_event {
@@ -25,6 +38,9 @@ struct monitor_event {
 };
 
 void monitor_say(struct supervisor *sv, const struct monitor_event *e);
+
+/* Idempotent. */
+void monitor_forget(struct monitor_history *h);
 
 /* The call, begun; and gone on with: what waits is sent. Returns false when nothing waits. */
 void monitor_begin(struct supervisor *sv, struct control *c);

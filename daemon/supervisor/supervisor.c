@@ -81,6 +81,7 @@ void supervisor_deinit(struct supervisor *sv)
 	}
 	if (sv->runtime)
 		counters_close(&sv->kept, sv->runtime->dir, sv->leaving || !sv->stopping);
+	monitor_forget(&sv->history);
 	sv->policy = policy_unref(sv->policy);
 	children_deinit(&sv->children);
 	sv->timer = rdy_timer_free(sv->timer);

@@ -17,6 +17,7 @@
 #include "counters.h"
 #include "frozen.h"
 #include "holders.h"
+#include "monitor.h"
 #include "notify.h"
 #include "quotas.h"
 #include "rate.h"
@@ -60,6 +61,7 @@ struct supervisor {
 	struct notify notify;
 	struct counters counters;
 	struct counters_kept kept;
+	struct monitor_history history;
 	struct policy *policy; /* for who connects now */
 	bool controls_busy;    /* some have more to do at once */
 	int log_level;	       /* syslog priority, ours and our agents' */

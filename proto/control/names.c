@@ -26,7 +26,7 @@ const struct control_method_row control__methods[CONTROL_METHODS] = {
 	[CONTROL_CAN] = {OWN "Can", {"uid", "groups", "verb", "owner"}},
 	[CONTROL_WHO_AM_I] = {OWN "WhoAmI"},
 	[CONTROL_METRICS] = {OWN "Metrics"},
-	[CONTROL_MONITOR] = {OWN "Monitor", .list = true},
+	[CONTROL_MONITOR] = {OWN "Monitor", {"since"}, true},
 };
 
 static const char *const errors[CONTROL_ERRORS] = {

@@ -182,6 +182,59 @@ START_TEST(a_slow_reader)
 }
 END_TEST
 
+/* What happened before, to whom it may concern, and no more than fits a message. */
+START_TEST(what_has_happened)
+{
+	static const char since[] = "{\"method\":\"io.readyd.Monitor\",\"more\":true,"
+				    "\"parameters\":{\"since\":60}}";
+	const char *const levels[] = {"notice", "info"};
+	struct monitor m = {.events = json_array()}, guest = {.events = json_array()};
+	struct instance in;
+	struct varlink v;
+
+	if (!other_users("a monitor of another user"))
+		return;
+	instance_start(&in, "quota.default.connects_per_s=1000", NULL);
+	varlink_open(&v, &in, geteuid());
+	varlink_do(&v, "{\"method\":\"io.readyd.Freeze\",\"parameters\":{\"uid\":61044}}");
+	varlink_do(&v, "{\"method\":\"io.readyd.Reload\"}");
+	varlink_open(&m.v, &in, geteuid());
+	varlink_send(&m.v, since);
+	/* Its own agent, the freeze, the reload: in the first page. */
+	take_page(&m);
+	hears(&m, "agent_started", geteuid());
+	hears(&m, "frozen", 61044);
+	hears(&m, "reloaded", -1);
+	ck_assert_uint_eq(json_array_size(m.events), 0);
+	varlink_open(&guest.v, &in, 61044);
+	varlink_send(&guest.v, since);
+	take_page(&guest);
+	hears(&guest, "frozen", 61044);
+	hears(&guest, "agent_started", 61044);
+	ck_assert_uint_eq(json_array_size(guest.events), 0);
+	hears(&m, "agent_started", 61044);
+	end(&m);
+	end(&guest);
+
+	for (int i = 0; i < 300; i++) {
+		char text[128];
+
+		snprintf(text, sizeof(text),
+			"{\"method\":\"io.readyd.SetLogLevel\",\"parameters\":{\"level\":\"%s\"}}",
+			levels[i % 2]);
+		varlink_do(&v, text);
+	}
+	m = (struct monitor){.events = json_array()};
+	varlink_open(&m.v, &in, geteuid());
+	varlink_send(&m.v, since);
+	take_page(&m);
+	ck_assert_uint_eq(json_array_size(m.events), 100);
+	end(&m);
+	varlink_close(&v);
+	instance_stop(&in);
+}
+END_TEST
+
 START_TEST(wrong_calls)
 {
 	struct instance in;
@@ -194,6 +247,9 @@ START_TEST(wrong_calls)
 	ck_assert_int_eq(varlink_error(&v, "{\"method\":\"io.readyd.Monitor\",\"more\":true,"
 					   "\"parameters\":{\"uid\":0}}"),
 		CONTROL_E_INVALID_PARAMETER);
+	ck_assert_int_eq(varlink_error(&v, "{\"method\":\"io.readyd.Monitor\",\"more\":true,"
+					   "\"parameters\":{\"since\":-1}}"),
+		CONTROL_E_INVALID_PARAMETER);
 	/* And it goes on after these. */
 	varlink_do(&v, "{\"method\":\"io.readyd.Status\"}");
 	varlink_close(&v);
@@ -201,4 +257,5 @@ START_TEST(wrong_calls)
 }
 END_TEST
 
-UNIT_MAIN("integration/monitor", what_happens, who_hears_what, a_slow_reader, wrong_calls)
+UNIT_MAIN("integration/monitor", what_happens, who_hears_what, a_slow_reader, what_has_happened,
+	wrong_calls)
