@@ -228,17 +228,20 @@ static const char reload_page[] =
 	"\n" CONTROL_EXITS;
 
 static const char metrics_page[] =
-	"usage: readyctl metrics [OPTIONS]\n"
+	"usage: readyctl metrics [--format FORMAT] [OPTIONS]\n"
 	"\n"
 	"Prints what readyd counts as OpenMetrics text: for everybody's eyes that may see all, "
 	"else "
 	"what\n"
 	"is of your own. metrics.per_uid users have series of their own; readyctl(1) lists the "
 	"metrics.\n"
-	"\n" CONTROL_OPTIONS "\n"
+	"\n"
+	"  --format FORMAT    openmetrics, or prometheus: for node_exporter's textfiles\n"
+	"                                                                     (default: "
+	"openmetrics)\n" CONTROL_OPTIONS "\n"
 	"Examples:\n"
 	"  readyctl metrics | grep ^readyd_events_total\n"
-	"  readyctl metrics >/var/lib/prometheus/node-exporter/readyd.prom\n"
+	"  readyctl metrics --format prometheus | promtool check metrics\n"
 	"\n" CONTROL_EXITS;
 
 static const char top_page[] =

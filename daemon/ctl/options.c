@@ -56,6 +56,7 @@ enum option {
 	OPTION_ACK,
 	OPTION_AGENTS,
 	OPTION_CAN,
+	OPTION_FORMAT,
 	OPTION_HELP,
 	OPTION_IDLE,
 	OPTION_JSON,
@@ -75,9 +76,10 @@ enum option {
 };
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
-static const char *const option_names[] = {"--ack", "--agents", "--can", "--help", "--idle",
-	"--json", "--level", "--local", "--once", "--quiet", "--registrations", "--session",
-	"--sessions", "--since", "--socket", "--timeout", "--uid", "--user", "--version"};
+static const char *const option_names[] = {"--ack", "--agents", "--can", "--format", "--help",
+	"--idle", "--json", "--level", "--local", "--once", "--quiet", "--registrations",
+	"--session", "--sessions", "--since", "--socket", "--timeout", "--uid", "--user",
+	"--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
@@ -85,6 +87,7 @@ static const struct {
 	[OPTION_ACK] = {WATCH, NULL},
 	[OPTION_AGENTS] = {LS, NULL},
 	[OPTION_CAN] = {1u << CTL_VERB_EXPLAIN, NULL},
+	[OPTION_FORMAT] = {1u << CTL_VERB_METRICS, "prometheus"},
 	[OPTION_HELP] = {0, NULL},
 	[OPTION_IDLE] = {WATCH, "30s"},
 	[OPTION_JSON] = {WAIT | WATCH | VERSION | CONTROL, NULL},
@@ -166,6 +169,12 @@ static int take_value(struct ctl_options *o, int option, const char *value, stru
 			p, CTL_USAGE, "USAGE", "'%.60s' is not how long silence lasts", value);
 		return usage(p, "it is a number above 0 with a unit: ns us ms s m h d",
 			"--idle 30s        or 5m");
+	case OPTION_FORMAT:
+		o->prometheus = strcmp(value, "prometheus") == 0;
+		if (o->prometheus || strcmp(value, "openmetrics") == 0)
+			return 0;
+		ctl_problem_set(p, CTL_USAGE, "USAGE", "'%.60s' is no format of metrics", value);
+		return usage(p, "there are two: openmetrics, prometheus", "--format prometheus");
 	case OPTION_SINCE:
 		if (ctl_parse_duration(value, &o->since_ns) && o->since_ns > 0)
 			return 0;

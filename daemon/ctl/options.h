@@ -61,6 +61,7 @@ struct ctl_options {
 	const char *target; /* explain, kick, freeze, thaw, config; log-level: may be NULL */
 	const char *uid;    /* ls --uid: a name or number, or NULL */
 	int64_t since_ns;   /* monitor --since; 0: from now on */
+	bool prometheus;    /* metrics --format */
 	bool once;	    /* top: one look */
 	bool can;	    /* explain --can: target is a user */
 	const char *can_verb, *can_names; /* "inspect", "self:*" */

@@ -171,6 +171,32 @@ def a_restart_goes_on(readyd):
     must(value(readyd.metrics(), "readyd_reloads_refused") == 0, "a stop kept the counters")
 
 
+def for_prometheus(readyd):
+    """The older format: as strict a reader as promtool's, where that is not installed."""
+    import shutil as tools
+    text = readyd.ctl("metrics", "--format", "prometheus").stdout
+    types, helps = {}, set()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            name, kind = line[7:].split()
+            must(kind in ("counter", "gauge") and name not in types, line)
+            must((kind == "counter") == name.endswith("_total"), line)
+            types[name] = kind
+        elif line.startswith("# HELP "):
+            must(line.split()[2] in types, line)
+            helps.add(line.split()[2])
+        else:
+            m = re.fullmatch(r'(\w+)(\{\w+="[^"]*"\})? -?[0-9.]+', line)
+            must(m and m.group(1) in types, line)
+    must(set(types) == helps and len(types) > 20, "a metric without help")
+    # The same metrics as in the other one.
+    must({n.removesuffix("_total").removesuffix("_info") for n in types} == {n.removesuffix("_info") for n in readyd.metrics()},
+         "not the same metrics")
+    if tools.which("promtool"):
+        must(subprocess.run(["promtool", "check", "metrics"], input=text, text=True).returncode == 0, "promtool")
+    must(readyd.ctl("metrics", "--format", "yaml").returncode == 2, "a format that is none")
+
+
 def the_manual_has_each(readyd):
     with open(sys.argv[3], encoding="utf-8") as f:
         page = f.read()
@@ -182,7 +208,7 @@ def the_manual_has_each(readyd):
 def main():
     folder = tempfile.mkdtemp(prefix="readyd-metrics-")
     readyd, failed = Readyd(folder), 0
-    cases = [what_it_says, the_manual_has_each, a_restart_goes_on]
+    cases = [what_it_says, for_prometheus, the_manual_has_each, a_restart_goes_on]
     try:
         for i, case in enumerate(cases):
             why = ""

@@ -210,6 +210,19 @@ inside systemctl start readyd
 until_is rings
 is 'it starts again'
 
+# Metrics as a file for node_exporter.
+prom=/var/lib/prometheus/node-exporter
+inside systemctl start readyd-metrics.service
+! inside test -e "$prom"
+is 'without a node_exporter nothing is written'
+inside mkdir -p "$prom"
+inside systemctl start readyd-metrics.service && inside cat "$prom/readyd.prom" >"$work/prom" &&
+	said '^# TYPE readyd_events_total counter$' prom && said '^readyd_sessions{uid="5"} 1$' prom && ! said 'EOF' prom
+is 'and with one the metrics of all users'
+inside systemctl start readyd-metrics.timer
+is 'the timer starts'
+inside systemctl stop readyd-metrics.timer
+
 # What the journal has, and explains.
 inside journalctl --update-catalog
 field() { inside journalctl -u readyd --no-pager -o json --output-fields="$2" "READYD_EVENT=$1" | tail -n 1; }
@@ -245,7 +258,7 @@ is 'a stop leaves no process'
 [ "$stop_ms" -lt 2000 ]
 is "and takes $stop_ms ms"
 
-for unit in readyd.service readyd.socket readyd-control.socket; do
+for unit in readyd.service readyd.socket readyd-control.socket readyd-metrics.service readyd-metrics.timer; do
 	inside systemd-analyze verify --man=no "/usr/lib/systemd/system/$unit" >"$work/verify" 2>&1 &&
 		! grep -q . "$work/verify"
 	is "systemd-analyze verify $unit"
