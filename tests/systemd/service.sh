@@ -234,7 +234,7 @@ until_is rings
 lost() { inside journalctl --no-pager -o json READYD_EVENT=agent_lost READYD_UID=5 | grep -q '"READYD_SESSIONS"'; }
 until_is lost
 is 'an agent that was killed is found by its event and its user'
-inside journalctl --no-pager -n 1 --catalog READYD_EVENT=agent_lost >"$work/catalog"
+inside journalctl --no-pager -n 1 --catalog READYD_EVENT=agent_lost READYD_UID=5 >"$work/catalog"
 said 'Subject: The agent of user 5 has died' catalog && said 'man:readyd(8)' catalog
 is 'and explained'
 inside journalctl --list-catalog --no-pager 2>/dev/null | grep -c ' readyd: ' >"$work/catalog"
