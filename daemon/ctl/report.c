@@ -91,7 +91,8 @@ static void redact(json_t *value)
 	redact_keys(json_object_get(value, "keys"));
 	json_object_foreach_safe(value, next, key, member)
 	{
-		if (is_private(key) && !json_is_null(member) && !json_object_get(value, "limit"))
+		if (is_private(key) && !json_is_null(member) && !json_is_integer(member) &&
+			!json_object_get(value, "limit"))
 			json_object_set_new(value, key, json_string(LEFT_OUT));
 		else
 			redact(member);

@@ -419,10 +419,11 @@ END_TEST
 
 START_TEST(reports)
 {
-	static const char *const has[7] = {"\"machine\":{\"readyctl\":\"", "\"kernel\":\"",
+	static const char *const has[8] = {"\"machine\":{\"readyctl\":\"", "\"kernel\":\"",
 		"\"key\":\"quota.users.*.sessions\",\"value\":\"99\"", "\"registrations\":[{",
 		"\"name\":\"(left out)\",\"state\":\"serving\"",
-		"\"name\":\"registrations\",\"limit\":1024", "\"text\":\"# TYPE readyd_build info"};
+		"\"name\":\"registrations\",\"limit\":1024", "\"files\":1,",
+		"\"text\":\"# TYPE readyd_build info"};
 	const char *const has_not[] = {"secretgroup", "users.root", "\"readyctl\",\"state\"", dir};
 	struct program c;
 
@@ -430,12 +431,11 @@ START_TEST(reports)
 	good(RUN("reload", "-q"));
 	start_client(&c);
 	good(RUN("report", "--json"));
-	for (size_t i = 0; i < 7; i++)
+	for (size_t i = 0; i < 8; i++)
 		says(has[i]);
 	for (size_t i = 0; i < sizeof(has_not) / sizeof(has_not[0]); i++)
 		ck_assert_ptr_null(strstr(out, has_not[i]));
 	ck_assert_int_eq(RUN("report"), 0);
-	says("\n# TYPE readyd_build info\n");
 	end_client(&c);
 	good(RUN("report", "--json", "--socket", "/nonexistent/control.sock"));
 	says("\"status\":{\"failed\":\"NOT_RUNNING\",\"exit\":3}");
