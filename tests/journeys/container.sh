@@ -89,4 +89,4 @@ touch "$work/signs/again"
 wait "$inner"
 is_like 'after a restart the folder has the new socket' '^folder: 0$'
 is_like 'where a mounted file is of no use any more' '^file: 3$'
-journey_end
+tap_end

@@ -5,21 +5,14 @@
 #   fresh.sh TOP
 set -u
 top=$(cd "$1" && pwd)
-n=0 failed=0 anna=61060
+anna=61060
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/readyd-fresh-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
-is() {
-	status=$?
-	n=$((n + 1))
-	[ "$status" = 0 ] || {
-		failed=$((failed + 1))
-		sed 's/^/# /' "$work/said" | tail -n 20
-		printf 'not '
-	}
-	echo "ok $n - $1"
-}
+tap_note() { sed 's/^/# /' "$work/said" | tail -n 20; }
 # As somebody who may do nothing, if we can be him.
 anna() {
 	if [ "$(id -u)" = 0 ]; then
@@ -100,5 +93,4 @@ pkill -TERM -f "^/bin/sh ./run$" -u "$anna"
 wait "$run"
 ! pgrep -f "$work/readyd/build" >/dev/null && ! [ -e build/env ]
 is 'a signal ends all of it'
-echo "1..$n"
-[ "$failed" = 0 ]
+tap_end

@@ -1,18 +1,18 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: MIT
-# For journeys: what a user or an administrator types, beside a readyd of their own, as TAP. To be sourced with READYD and
-# READYCTL set; $work is a folder of theirs, and everything started here ends with the script.
+# For journeys: what a user or an administrator types, beside a readyd of their own, as TAP. To be sourced with READYD,
+# READYCTL and $here set; $work is a folder of theirs, and everything started here ends with the script.
 #
-#   is WHAT                   a point: of what the last command returned
+#   is, until_is, tap_end     of tests/tap.sh
 #   is_like WHAT PATTERN      the same of $work/said, which is shown when it does not match (grep -E)
-#   until_is COMMAND...       at most 20 s
 #   begin [NAME=VALUE...]     start readyd with these keys: as root the system instance, of the user daemon, for everybody
 #   end_readyd SIGNAL         and wait
 #   as UID COMMAND...         as a user without groups; UID:GROUP: with that one
-#   journey_end
 set -u
 : "${READYD:?}" "${READYCTL:?}"
-n=0 failed=0 readyd='' kids=''
+# shellcheck source=tests/tap.sh
+. "$here/../tap.sh"
+readyd='' kids=''
 work=$(mktemp -d "${TMPDIR:-/tmp}/readyd-journey-XXXXXX")
 chmod 755 "$work"
 # A build in somebody's home is nothing that another user may look into.
@@ -41,29 +41,10 @@ journey_skip() {
 	exit 0
 }
 
-is() {
-	status=$?
-	n=$((n + 1))
-	if [ "$status" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $1"
-	fi
-}
-
 is_like() {
 	grep -q -E -e "$2" "$work/said"
 	is "$1"
 	[ "$status" = 0 ] || sed 's/^/# /' "$work/said"
-}
-
-until_is() {
-	for _ in $(seq 400); do
-		"$@" && return 0
-		sleep 0.05
-	done
-	return 1
 }
 
 begin() {
@@ -98,7 +79,3 @@ as() {
 	esac
 }
 
-journey_end() {
-	echo "1..$n"
-	[ "$failed" = 0 ]
-}

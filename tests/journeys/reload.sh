@@ -55,4 +55,4 @@ readyctl status >"$work/said"
 is 'and nothing needs a look any more'
 rings
 is 'the client goes on'
-journey_end
+tap_end

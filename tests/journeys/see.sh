@@ -70,4 +70,4 @@ is_like "those of an administrator have the daemon's" '^readyd_sessions_limit 10
 as $ann readyctl reload >"$work/said" 2>&1
 [ $? = 6 ]
 is 'what changes something for all is refused, with a status of its own'
-journey_end
+tap_end

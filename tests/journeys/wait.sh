@@ -73,4 +73,4 @@ wrong 'a word that is none' 2 'reads' readyctl wait --local in=0:reads
 wrong 'a verb that is none' 2 "did you mean 'wait'" readyctl wiat in=0
 wrong 'an option that is none' 2 "did you mean '--timeout'" readyctl wait --timout 5s in=0
 wrong 'a time without its unit' 2 '5s' readyctl wait --timeout 5 in=0
-journey_end
+tap_end

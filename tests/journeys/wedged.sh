@@ -63,4 +63,4 @@ until_is gone
 is 'when the server is gone, so is the process'
 echo '# what the administrator read:'
 sed 's/^/#   /' "$work/explain"
-journey_end
+tap_end

@@ -12,23 +12,14 @@ for program in dpkg-buildpackage dh lintian git xz; do
 		exit 0
 	}
 done
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
-n=0 failed=0
-# is WHAT: of what the last command returned; $work/log says more
-is() {
-	status=$?
-	n=$((n + 1))
-	if [ "$status" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$work/log"
-	fi
-}
+# $work/log says more.
+tap_note() { sed 's/^/# /' "$work/log"; }
 
 dist=''
 if git -C "$top" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
@@ -82,7 +73,6 @@ grep deb-systemd-invoke "$work/postinst" "$work/prerm" >"$work/log"
 ! grep -E 'restart.*socket' "$work/log" && grep -q "_dh_action 'readyd.service'" "$work/log"
 is 'no socket is restarted by an upgrade'
 
-
 # The list of symbols has teeth: one that is not in it, one that is gone.
 mkdir -p "$work/tree/debian/libready0/DEBIAN" "$work/tree/debian/libready0/usr/lib"
 cp "$work"/dest/usr/lib/*/libready.so.0 "$work/tree/debian/libready0/usr/lib"
@@ -99,5 +89,4 @@ is 'a function that nobody listed is found'
 sed -e '/ rdy_poll_wait@/{p;s/wait/gone/;s/0\.1\.0$/0.0.9/}' "$top/packaging/debian/libready0.symbols" >"$work/tree/symbols"
 ! symbols && grep -q '^- rdy_poll_gone@' "$work/log"
 is 'and one that is gone'
-echo "1..$n"
-[ "$failed" = 0 ]
+tap_end

@@ -10,6 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/systemd/container.sh
 . "$top/tests/systemd/container.sh"
+# shellcheck source=tests/tap.sh
+. "$top/tests/tap.sh"
 # shellcheck source=tests/packages/life.sh
 . "$here/life.sh"
 
@@ -36,29 +38,8 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
-n=0 failed=0 suite=''
-# is WHAT: of what the last command returned
-is() {
-	status=$?
-	n=$((n + 1))
-	if [ "$status" = 0 ]; then
-		echo "ok $n - $suite$1"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $suite$1"
-	fi
-}
-
 # show FILE: as comments
 show() { sed 's/^/# /' "$work/$1" | head -n 20; }
-
-until_is() {
-	for _ in $(seq 200); do
-		"$@" && return 0
-		sleep 0.1
-	done
-	return 1
-}
 
 # The same build as the next version: what does not say so is not compiled again. Beside it, for its paths are relative.
 next_build() {
@@ -96,8 +77,7 @@ for suite in $suites; do
 		show debian
 		continue
 	}
-	suite="$suite: "
+	tap_prefix="$suite: "
 	life
 done
-echo "1..$n"
-[ "$failed" = 0 ]
+tap_end

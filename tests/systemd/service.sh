@@ -7,6 +7,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 build=$1 suite=${2-}
 # shellcheck source=tests/systemd/container.sh
 . "$here/container.sh"
+# shellcheck source=tests/tap.sh
+. "$here/../tap.sh"
 
 missing=$(container_missing)
 [ -z "$missing" ] || container_skip "$missing"
@@ -15,28 +17,7 @@ if [ -n "$suite" ]; then
 	root=$("$here/debian.sh" "$suite") || container_skip "$root"
 fi
 
-n=0 failed=0
-# is WHAT: of what the last command returned
-is() {
-	status=$?
-	n=$((n + 1))
-	if [ "$status" = 0 ]; then
-		echo "ok $n - $1"
-	else
-		failed=$((failed + 1))
-		echo "not ok $n - $1"
-		inside journalctl --no-pager -u readyd -n 15 2>&1 | sed 's/^/# /'
-	fi
-}
-
-# until COMMAND...: at most 20 s
-until_is() {
-	for _ in $(seq 200); do
-		"$@" && return 0
-		sleep 0.1
-	done
-	return 1
-}
+tap_note() { inside journalctl --no-pager -u readyd -n 15 2>&1 | sed 's/^/# /'; }
 
 said() { grep -q "$1" "$work/$2"; }
 property() { inside systemctl show -P "$1" "${2:-readyd}"; }
@@ -267,5 +248,4 @@ done
 inside systemd-analyze security --offline=yes --threshold=10 --no-pager /usr/lib/systemd/system/readyd.service \
 	>"$work/security" 2>&1
 is "$(grep -o 'Overall exposure.*: [0-9.]*' "$work/security" || echo 'no score')"
-echo "1..$n"
-[ "$failed" = 0 ]
+tap_end
