@@ -19,6 +19,8 @@
 
 #define SILENT 200u /* more than a few messages full of descriptors */
 #define PINGS 150u  /* more than its socket takes */
+#define ROUND \
+	16u /* a reactor takes in so many requests of a session before it looks at its poll again */
 
 struct raw_client {
 	const struct instance *in;
@@ -177,13 +179,17 @@ static void open_lazy(struct raw_client *c)
 		need_int(raw_send(c->lazy, buf, wire_put_header(buf, WIRE_PING, 9, 1), NULL, 0), ==,
 			0);
 	}
-	/* It takes in 16 a round, until its answers do not go out any more. */
-	for (uint32_t i = 0; i < PINGS / 16 + 1; i++)
+	/* Until its answers do not go out any more. */
+	for (uint32_t i = 0; i < PINGS / ROUND + 1; i++)
 		rounds(c);
 	fire(c->pending[2][1]);
 	rounds(c);
 	fire(c->pending[1][1]);
-	rounds(c);
+	/* One of these comes in a round after that of the first: the event is noted. */
+	for (uint32_t i = 0; i < ROUND + 1; i++)
+		rounds(c);
+	/* What is up is reported again by the new agent, to edge as one more event if the first is away by then. */
+	drain(c->pending[1][0]);
 	/* This one has ended when its last event waits. */
 	c->pending[3][1] = rdy__fd_close(c->pending[3][1]);
 	rounds(c);
@@ -230,7 +236,8 @@ static void check_lazy(struct raw_client *c)
 			struct wire_event e;
 
 			wire_get_event(&f.f, i, &e);
-			need_int(n_events, <, 3);
+			need(n_events < 3, "one more: of %u, seq %u, ready %#x",
+				(unsigned int)e.cookie, e.seq, e.ready);
 			need_int(e.id, ==, c->pending_ids[order[n_events]]);
 			need_int(e.seq, ==, 1);
 			need(!(e.flags & WIRE_EVENT_ENDED) == (order[n_events] != 3), "%#x",

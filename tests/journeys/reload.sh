@@ -9,6 +9,7 @@ journey_config=$work/readyd.yaml
 echo 'quota: {default: {sessions: 64, connects_per_s: 1000}}' >"$journey_config"
 begin
 mkfifo -m 666 "$work/bell"
+: >"$work/heard" # which is counted before the client below has begun
 readyctl watch bell=3 3<>"$work/bell" >"$work/heard" 2>&1 </dev/null &
 kids=$!
 rings() {
