@@ -13,7 +13,8 @@ static const char overview[] =
 	"input\n"
 	"readyctl ls; readyctl explain session:12    what readyd has, and why it is as it is\n"
 	"\n"
-	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended\n"
+	"  wait, watch NAME=FD[:in,out,pri,hup]...   until one is ready; until all have ended;  "
+	"demo\n"
 	"  status; report; ls [--registrations, --agents]; explain session:N, uid:U or "
 	"registration:N/COOKIE\n"
 	"  kick session:N; freeze, thaw uid:U; log-level; config; reload; top; monitor; "
@@ -85,6 +86,34 @@ static const char watch_page[] =
 	"  echo bell >&\"${COPROC[1]}\"       # after the shell has read: re-armed\n"
 	"\n"
 	"Exit codes: 0 all have ended\n"
+	"            " SHARED_EXITS;
+
+static const char demo_page[] =
+	"usage: readyctl demo [--once] [OPTIONS]\n"
+	"\n"
+	"Shows readyd at work, and that it works for you: hands over a connection, a FIFO, a pty, "
+	"a "
+	"timer,\n"
+	"an inotify, a process and a counter, and prints each event as it comes, with the time "
+	"since its\n"
+	"cause. What it starts ends with it.\n"
+	"\n"
+	"  --once             a second of it, then the sum; exit 1 if an event is missing\n"
+	"                                               (default: until Ctrl-C)\n"
+	"  --json             a JSON object a line: name ready delay cause           (default: "
+	"text)\n"
+	"  --socket PATH      readyd's session socket   (default: $READYD_SOCKET, else\n"
+	"                     /run/readyd/session.sock)\n"
+	"  --user             the private instance of this user: "
+	"$XDG_RUNTIME_DIR/readyd/session.sock\n"
+	"  -q, --quiet        no notes on standard error, failures only              (default: "
+	"off)\n"
+	"\n"
+	"Examples:\n"
+	"  readyctl demo\n"
+	"  readyctl demo --once --json | jq .delay\n"
+	"\n"
+	"Exit codes: 0 every event has come, or Ctrl-C\n"
 	"            " SHARED_EXITS;
 
 #define CONTROL_OPTIONS \
@@ -324,10 +353,10 @@ static const char help_page[] =
 
 int ctl_help(FILE *f, const char *verb, struct ctl_problem *p)
 {
-	static const char *const names[] = {"wait", "watch", "status", "ls", "explain", "kick",
-		"freeze", "thaw", "log-level", "config", "reload", "metrics", "top", "monitor",
-		"whoami", "report", "version", "help"};
-	static const char *const pages[] = {wait_page, watch_page, status_page, ls_page,
+	static const char *const names[] = {"wait", "watch", "demo", "status", "ls", "explain",
+		"kick", "freeze", "thaw", "log-level", "config", "reload", "metrics", "top",
+		"monitor", "whoami", "report", "version", "help"};
+	static const char *const pages[] = {wait_page, watch_page, demo_page, status_page, ls_page,
 		explain_page, kick_page, freeze_page, thaw_page, log_level_page, config_page,
 		reload_page, metrics_page, top_page, monitor_page, whoami_page, report_page,
 		version_page, help_page};

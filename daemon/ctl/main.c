@@ -56,6 +56,8 @@ static int watching_verb(const struct ctl_options *o, struct ctl_problem *p)
 			o, getenv("READYD_SOCKET"), getenv("XDG_RUNTIME_DIR"), path, p);
 	if (r)
 		return r;
+	if (o->verb == CTL_VERB_DEMO)
+		return ctl_demo(o, path, getenv("TMPDIR"), p);
 	return o->verb == CTL_VERB_WAIT ? ctl_wait(o, path, p) : ctl_watch(o, path, p);
 }
 
@@ -103,6 +105,7 @@ static int run(const struct ctl_options *o, struct ctl_problem *p)
 	switch (o->verb) {
 	case CTL_VERB_WAIT:
 	case CTL_VERB_WATCH:
+	case CTL_VERB_DEMO:
 		return watching_verb(o, p);
 	case CTL_VERB_VERSION:
 		printf(o->json ? "{\"version\":\"%s\"}\n" : "readyctl %s\n", READYD_VERSION);

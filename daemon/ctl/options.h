@@ -19,6 +19,7 @@ enum ctl_verb {
 	CTL_VERB_HELP, /* also no verb at all */
 	CTL_VERB_WAIT,
 	CTL_VERB_WATCH,
+	CTL_VERB_DEMO,
 	CTL_VERB_VERSION,
 	/* over the control socket */
 	CTL_VERB_STATUS,
@@ -62,7 +63,7 @@ struct ctl_options {
 	const char *uid;    /* ls --uid: a name or number, or NULL */
 	int64_t since_ns;   /* monitor --since; 0: from now on */
 	bool prometheus;    /* metrics --format */
-	bool once;	    /* top: one look */
+	bool once;	    /* top: one look; demo: a few seconds */
 	bool can;	    /* explain --can: target is a user */
 	const char *can_verb, *can_names; /* "inspect", "self:*" */
 	uint64_t session;		  /* ls --session, 0 = all */

@@ -8,5 +8,7 @@
 
 int ctl_wait(const struct ctl_options *o, const char *path, struct ctl_problem *p);
 int ctl_watch(const struct ctl_options *o, const char *path, struct ctl_problem *p);
+/* demo. tmp: where a folder may be made, NULL = /tmp. */
+int ctl_demo(const struct ctl_options *o, const char *path, const char *tmp, struct ctl_problem *p);
 
 #endif

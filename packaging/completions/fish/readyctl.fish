@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 # Completion of readyctl for fish.
-set -l verbs wait watch status ls explain kick freeze thaw log-level config reload metrics top monitor whoami report version help
+set -l verbs wait watch demo status ls explain kick freeze thaw log-level config reload metrics top monitor whoami report version help
 set -l control status ls explain kick freeze thaw log-level config reload metrics top monitor whoami report
 complete -c readyctl -f
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a wait -d 'until one is ready'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a watch -d 'a line for every new readiness'
+complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a demo -d 'readyd at work'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a status -d 'what readyd is and does'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a ls -d 'sessions, registrations, agents'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a explain -d 'why it is as it is'
@@ -17,7 +18,7 @@ complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a reload -d 'r
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a metrics -d 'what readyd counts'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a top -d 'the busiest users'
 complete -c readyctl -n "not __fish_seen_subcommand_from $verbs" -a monitor -d 'what happens'
-complete -c readyctl -n '__fish_seen_subcommand_from top' -l once -d 'one look'
+complete -c readyctl -n '__fish_seen_subcommand_from top demo' -l once -d 'one look'
 complete -c readyctl -n '__fish_seen_subcommand_from metrics' -l format -x -a 'openmetrics prometheus' -d 'how they are written'
 complete -c readyctl -n '__fish_seen_subcommand_from monitor' -l since -x -a '1m 10m 1h' -d 'what happened in this time first'
 complete -c readyctl -n '__fish_seen_subcommand_from config' -a 'show check diff'
@@ -30,11 +31,11 @@ complete -c readyctl -n '__fish_seen_subcommand_from wait' -l timeout -x -a '250
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l ack -d 'silent until re-armed by name'
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l level -d 'again and again while it is ready'
 complete -c readyctl -n '__fish_seen_subcommand_from watch' -l idle -x -a '250ms 1s 5s 1m' -d 'tell when it was silent for so long'
-complete -c readyctl -n '__fish_seen_subcommand_from wait watch version' -l json -d 'one JSON object a line'
+complete -c readyctl -n '__fish_seen_subcommand_from wait watch demo version' -l json -d 'one JSON object a line'
 complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l local -d 'without readyd'
-complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l socket -r -F -d 'session socket of readyd'
-complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -l user -d 'the private instance'
-complete -c readyctl -n '__fish_seen_subcommand_from wait watch' -s q -l quiet -d 'failures only'
+complete -c readyctl -n '__fish_seen_subcommand_from wait watch demo' -l socket -r -F -d 'session socket of readyd'
+complete -c readyctl -n '__fish_seen_subcommand_from wait watch demo' -l user -d 'the private instance'
+complete -c readyctl -n '__fish_seen_subcommand_from wait watch demo' -s q -l quiet -d 'failures only'
 complete -c readyctl -n "__fish_seen_subcommand_from $control" -l json -d 'as JSON'
 complete -c readyctl -n "__fish_seen_subcommand_from $control" -l timeout -x -a '250ms 1s 5s 1m' -d 'how long readyd may take'
 complete -c readyctl -n "__fish_seen_subcommand_from $control" -l socket -r -F -d 'control socket of readyd'

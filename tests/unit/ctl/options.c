@@ -59,6 +59,8 @@ START_TEST(verbs)
 	ck_assert_int_eq(o.verb, CTL_VERB_VERSION);
 	ck_assert_int_eq(PARSE(&o, &p, "version", "--json"), 0);
 	ck_assert(o.verb == CTL_VERB_VERSION && o.json);
+	ck_assert_int_eq(PARSE(&o, &p, "demo", "--once", "-q"), 0);
+	ck_assert(o.verb == CTL_VERB_DEMO && o.once && o.quiet && !ctl_options_control(&o));
 }
 END_TEST
 

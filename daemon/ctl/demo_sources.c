@@ -3,7 +3,7 @@
  * Seven kinds of descriptor and who feeds them: children and shells, each the leader of a process group
  * that dies with us. Where data can be sent, the data is the time at which it was written.
  */
-#include "tour-sources.h"
+#include "demo_sources.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,29 +30,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S INT64_C(1000000000)
+#include "base/clock.h"
+#include "base/fd.h"
+#include "print.h"
 
-static char folder[64];	       /* for the FIFO and the watched folder */
-static int64_t pace_ns;	       /* between two events of a source */
-static unsigned int n_rounds;  /* events per producer; 0 = without end */
-static int64_t timer_start_ns; /* first expiry */
-static uint64_t timer_seen;    /* expiries read */
-/* Where children that send no data leave the time of what they did. */
-static struct stamps {
+struct ctl_demo_stamps {
 	int64_t eventfd, pidfd;
-} * stamps;
-
-int64_t tour_realtime_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
+};
 
 static void pause_ns(int64_t ns)
 {
-	struct timespec ts = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+	struct timespec ts = {.tv_sec = ns / RDY__NS_PER_S, .tv_nsec = ns % RDY__NS_PER_S};
 
 	nanosleep(&ts, NULL);
 }
@@ -84,14 +72,14 @@ static pid_t start_producer(bool session)
 }
 
 /* In a producer: become a shell with the pace as $1, the rounds as $2 and the folder as $3. */
-static void become_shell(const char *script)
+static void become_shell(const struct ctl_demo_sources *all, const char *script)
 {
 	char pace[32], rounds[16];
 
-	snprintf(pace, sizeof(pace), "%" PRId64 ".%03d", pace_ns / NS_PER_S,
-		(int)(pace_ns % NS_PER_S / 1000000));
-	snprintf(rounds, sizeof(rounds), "%d", n_rounds ? (int)n_rounds : -1);
-	execl("/bin/sh", "sh", "-c", script, "tour", pace, rounds, folder, (char *)NULL);
+	snprintf(pace, sizeof(pace), "%" PRId64 ".%03d", all->pace_ns / RDY__NS_PER_S,
+		(int)(all->pace_ns % RDY__NS_PER_S / 1000000));
+	snprintf(rounds, sizeof(rounds), "%d", all->n_rounds ? (int)all->n_rounds : -1);
+	execl("/bin/sh", "sh", "-c", script, "demo", pace, rounds, all->folder, (char *)NULL);
 	_exit(127);
 }
 
@@ -111,11 +99,12 @@ static int64_t take_stamp(int fd, char *buf, size_t buf_bytes)
 	if (n == 0)
 		return 0;
 	/* A shell whose date knows no nanoseconds leaves the cause unknown. */
-	return sscanf(buf, "%lld", &stamp) == 1 && stamp > NS_PER_S * NS_PER_S ? stamp : -1;
+	return sscanf(buf, "%lld", &stamp) == 1 && stamp > RDY__NS_PER_S * RDY__NS_PER_S ? stamp
+											 : -1;
 }
 
 /* A TCP connection on loopback; a child process writes. */
-static int start_tcp(struct tour_source *s)
+static int start_tcp(struct ctl_demo_source *s)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -127,14 +116,16 @@ static int start_tcp(struct tour_source *s)
 	if (bind(listener, (struct sockaddr *)&addr, len) || listen(listener, 1) ||
 		getsockname(listener, (struct sockaddr *)&addr, &len))
 		r = -errno;
-	if (r == 0 && (s->producer = start_producer(false)) == 0) {
+	if (r == 0 && (s->producer = start_producer(false)) < 0)
+		r = -errno;
+	if (r == 0 && s->producer == 0) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 		if (fd < 0 || connect(fd, (struct sockaddr *)&addr, len))
 			_exit(1);
-		for (unsigned int i = 0; n_rounds == 0 || i < n_rounds; i++) {
-			pause_ns(pace_ns);
-			dprintf(fd, "%" PRId64 "\n", tour_realtime_ns());
+		for (unsigned int i = 0; s->all->n_rounds == 0 || i < s->all->n_rounds; i++) {
+			pause_ns(s->all->pace_ns);
+			dprintf(fd, "%" PRId64 "\n", ctl_realtime_ns());
 		}
 		pause(); /* keeps the connection up until we end it */
 		_exit(0);
@@ -151,7 +142,7 @@ static int start_tcp(struct tour_source *s)
 	return r;
 }
 
-static int64_t take_tcp(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_tcp(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	char buf[512];
 
@@ -160,33 +151,36 @@ static int64_t take_tcp(struct tour_source *s, char *what, size_t what_bytes)
 }
 
 /* A FIFO; a shell writes. Opened for both directions, so that it never hangs up. */
-static int start_fifo(struct tour_source *s)
+static int start_fifo(struct ctl_demo_source *s)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "%s/fifo", folder);
+	snprintf(path, sizeof(path), "%s/fifo", s->all->folder);
 	if (mkfifo(path, 0600))
 		return -errno;
 	s->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (s->fd < 0)
 		return -errno;
 	s->producer = start_producer(false);
+	if (s->producer < 0)
+		return -errno;
 	if (s->producer == 0)
-		become_shell("n=0; while [ $n -ne $2 ]; do sleep $1; date +%s%N >\"$3/fifo\"; "
-			     "n=$((n + 1)); done");
+		become_shell(s->all,
+			"n=0; while [ $n -ne $2 ]; do sleep $1; date +%s%N >\"$3/fifo\"; "
+			"n=$((n + 1)); done");
 	return 0;
 }
 
-static int64_t take_fifo(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_fifo(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	char buf[512];
 
-	snprintf(what, what_bytes, "a shell wrote to %s/fifo", folder);
+	snprintf(what, what_bytes, "a shell wrote to %s/fifo", s->all->folder);
 	return take_stamp(s->fd, buf, sizeof(buf));
 }
 
 /* A pty's master; on the terminal runs a shell. */
-static int start_pty(struct tour_source *s)
+static int start_pty(struct ctl_demo_source *s)
 {
 	struct termios t;
 	char slave[64];
@@ -196,6 +190,8 @@ static int start_pty(struct tour_source *s)
 		ptsname_r(s->fd, slave, sizeof(slave)))
 		return -errno;
 	s->producer = start_producer(true);
+	if (s->producer < 0)
+		return -errno;
 	if (s->producer == 0) {
 		int fd;
 
@@ -208,13 +204,14 @@ static int start_pty(struct tour_source *s)
 		dup2(fd, 0);
 		dup2(fd, 1);
 		dup2(fd, 2);
-		become_shell("n=0; while [ $n -ne $2 ]; do sleep $1; date +%s%N; n=$((n + 1)); "
-			     "done; read -r _");
+		become_shell(s->all,
+			"n=0; while [ $n -ne $2 ]; do sleep $1; date +%s%N; n=$((n + 1)); "
+			"done; read -r _");
 	}
 	return 0;
 }
 
-static int64_t take_pty(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_pty(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	char buf[512];
 
@@ -223,51 +220,55 @@ static int64_t take_pty(struct tour_source *s, char *what, size_t what_bytes)
 }
 
 /* A timer of the kernel; its expiries are known beforehand. */
-static int start_timer(struct tour_source *s)
+static int start_timer(struct ctl_demo_source *s)
 {
 	struct itimerspec t;
 
-	timer_start_ns = tour_realtime_ns() + pace_ns;
-	timer_seen = 0;
-	t.it_value = (struct timespec){timer_start_ns / NS_PER_S, timer_start_ns % NS_PER_S};
-	t.it_interval = (struct timespec){pace_ns / NS_PER_S, pace_ns % NS_PER_S};
+	s->all->timer_start_ns = ctl_realtime_ns() + s->all->pace_ns;
+	s->all->timer_seen = 0;
+	t.it_value = (struct timespec){
+		s->all->timer_start_ns / RDY__NS_PER_S, s->all->timer_start_ns % RDY__NS_PER_S};
+	t.it_interval =
+		(struct timespec){s->all->pace_ns / RDY__NS_PER_S, s->all->pace_ns % RDY__NS_PER_S};
 	s->fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (s->fd < 0 || timerfd_settime(s->fd, TFD_TIMER_ABSTIME, &t, NULL))
 		return -errno;
 	return 0;
 }
 
-static int64_t take_timer(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_timer(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
-	int64_t cause = timer_start_ns + (int64_t)timer_seen * pace_ns;
+	int64_t cause = s->all->timer_start_ns + (int64_t)s->all->timer_seen * s->all->pace_ns;
 	uint64_t n;
 
 	if (read(s->fd, &n, sizeof(n)) != sizeof(n))
 		return 0;
-	timer_seen += n;
-	snprintf(what, what_bytes, "expiry %" PRIu64, timer_seen);
+	s->all->timer_seen += n;
+	snprintf(what, what_bytes, "expiry %" PRIu64, s->all->timer_seen);
 	return cause;
 }
 
-/* An inotify watch on a folder, in which a shell makes files. */
-static int start_inotify(struct tour_source *s)
+/* An inotify watch on a s->all->folder, in which a shell makes files. */
+static int start_inotify(struct ctl_demo_source *s)
 {
 	char path[96];
 
-	snprintf(path, sizeof(path), "%s/watched", folder);
+	snprintf(path, sizeof(path), "%s/watched", s->all->folder);
 	if (mkdir(path, 0700))
 		return -errno;
 	s->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (s->fd < 0 || inotify_add_watch(s->fd, path, IN_CLOSE_WRITE) < 0)
 		return -errno;
 	s->producer = start_producer(false);
+	if (s->producer < 0)
+		return -errno;
 	if (s->producer == 0)
-		become_shell("n=0; while [ $n -ne $2 ]; do sleep $1; n=$((n + 1)); "
-			     "date +%s%N >\"$3/watched/file-$n\"; done");
+		become_shell(s->all, "n=0; while [ $n -ne $2 ]; do sleep $1; n=$((n + 1)); "
+				     "date +%s%N >\"$3/watched/file-$n\"; done");
 	return 0;
 }
 
-static int64_t take_inotify(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_inotify(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	_Alignas(struct inotify_event) char buf[4096];
 	int64_t cause = 0;
@@ -280,8 +281,8 @@ static int64_t take_inotify(struct tour_source *s, char *what, size_t what_bytes
 			int fd;
 
 			at += (ssize_t)(sizeof(*e) + e->len);
-			snprintf(
-				path, sizeof(path), "%s/watched/%s", folder, e->len ? e->name : "");
+			snprintf(path, sizeof(path), "%s/watched/%s", s->all->folder,
+				e->len ? e->name : "");
 			fd = open(path, O_RDONLY | O_CLOEXEC);
 			if (fd >= 0 && cause == 0) {
 				cause = take_stamp(fd, text, sizeof(text));
@@ -296,19 +297,19 @@ static int64_t take_inotify(struct tour_source *s, char *what, size_t what_bytes
 }
 
 /* A pidfd: readable when its process ends. Each process is a new descriptor. */
-static int start_pidfd(struct tour_source *s)
+static int start_pidfd(struct ctl_demo_source *s)
 {
 	s->producer = start_producer(false);
 	if (s->producer == 0) {
-		pause_ns(pace_ns);
-		stamps->pidfd = tour_realtime_ns();
+		pause_ns(s->all->pace_ns);
+		s->all->stamps->pidfd = ctl_realtime_ns();
 		_exit(0);
 	}
 	s->fd = s->producer < 0 ? -1 : (int)syscall(SYS_pidfd_open, s->producer, 0);
 	return s->fd < 0 ? -errno : 0;
 }
 
-static int64_t take_pidfd(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_pidfd(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	int status;
 
@@ -316,20 +317,22 @@ static int64_t take_pidfd(struct tour_source *s, char *what, size_t what_bytes)
 		return 0;
 	snprintf(what, what_bytes, "process %d ended", (int)s->producer);
 	s->producer = 0;
-	return stamps->pidfd;
+	return s->all->stamps->pidfd;
 }
 
 /* An eventfd; a child counts it up. */
-static int start_eventfd(struct tour_source *s)
+static int start_eventfd(struct ctl_demo_source *s)
 {
 	s->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->fd < 0)
 		return -errno;
 	s->producer = start_producer(false);
+	if (s->producer < 0)
+		return -errno;
 	if (s->producer == 0) {
-		for (unsigned int i = 0; n_rounds == 0 || i < n_rounds; i++) {
-			pause_ns(pace_ns);
-			stamps->eventfd = tour_realtime_ns();
+		for (unsigned int i = 0; s->all->n_rounds == 0 || i < s->all->n_rounds; i++) {
+			pause_ns(s->all->pace_ns);
+			s->all->stamps->eventfd = ctl_realtime_ns();
 			eventfd_write(s->fd, 1);
 		}
 		_exit(0);
@@ -337,19 +340,19 @@ static int start_eventfd(struct tour_source *s)
 	return 0;
 }
 
-static int64_t take_eventfd(struct tour_source *s, char *what, size_t what_bytes)
+static int64_t take_eventfd(struct ctl_demo_source *s, char *what, size_t what_bytes)
 {
 	eventfd_t n;
 
 	if (eventfd_read(s->fd, &n))
 		return 0;
 	snprintf(what, what_bytes, "a child added %llu", (unsigned long long)n);
-	return stamps->eventfd;
+	return s->all->stamps->eventfd;
 }
 
-int tour_sources_init(struct tour_source sources[TOUR_SOURCES], bool live)
+int ctl_demo_sources_init(struct ctl_demo_sources *all, bool live, const char *tmp)
 {
-	static const struct tour_source table[TOUR_SOURCES] = {
+	static const struct ctl_demo_source table[CTL_DEMO_SOURCES] = {
 		{.name = "tcp", .take = take_tcp, .start = start_tcp},
 		{.name = "fifo", .take = take_fifo, .start = start_fifo},
 		{.name = "pty", .take = take_pty, .start = start_pty},
@@ -358,25 +361,28 @@ int tour_sources_init(struct tour_source sources[TOUR_SOURCES], bool live)
 		{.name = "pidfd", .once = true, .take = take_pidfd, .start = start_pidfd},
 		{.name = "eventfd", .take = take_eventfd, .start = start_eventfd},
 	};
-	const char *tmp = getenv("TMPDIR");
+	void *shared = mmap(NULL, sizeof(*all->stamps), PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	pace_ns = live ? 2 * NS_PER_S : NS_PER_S / 5;
-	n_rounds = live ? 0 : 3;
-	memcpy(sources, table, sizeof(table));
-	for (size_t i = 0; i < TOUR_SOURCES; i++) {
-		sources[i].fd = -1;
+	*all = (struct ctl_demo_sources){
+		.pace_ns = live ? 2 * RDY__NS_PER_S : RDY__NS_PER_S / 5,
+		.n_rounds = live ? 0 : 3,
+	};
+	memcpy(all->list, table, sizeof(table));
+	for (size_t i = 0; i < CTL_DEMO_SOURCES; i++) {
+		all->list[i].all = all;
+		all->list[i].fd = -1;
 		/* Two writes that came together are one event. */
-		sources[i].wanted = sources[i].once ? 1 : 2;
+		all->list[i].wanted = all->list[i].once ? 1 : 2;
 	}
-	stamps = mmap(
-		NULL, sizeof(*stamps), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (stamps == MAP_FAILED)
+	if (shared == MAP_FAILED)
 		return -errno;
-	if (!tmp || strlen(tmp) > sizeof(folder) - sizeof("/readyd-tour.XXXXXX"))
+	all->stamps = shared;
+	if (!tmp || strlen(tmp) > sizeof(all->folder) - sizeof("/readyd-demo.XXXXXX"))
 		tmp = "/tmp";
-	snprintf(folder, sizeof(folder), "%s/readyd-tour.XXXXXX", tmp);
-	if (!mkdtemp(folder)) {
-		folder[0] = '\0';
+	snprintf(all->folder, sizeof(all->folder), "%s/readyd-demo.XXXXXX", tmp);
+	if (!mkdtemp(all->folder)) {
+		all->folder[0] = '\0';
 		return -errno;
 	}
 	return 0;
@@ -384,13 +390,16 @@ int tour_sources_init(struct tour_source sources[TOUR_SOURCES], bool live)
 
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
+	(void)st;
+	(void)kind;
+	(void)ftw;
 	return remove(path);
 }
 
-void tour_sources_deinit(struct tour_source sources[TOUR_SOURCES])
+void ctl_demo_sources_deinit(struct ctl_demo_sources *all)
 {
-	for (size_t i = 0; i < TOUR_SOURCES; i++) {
-		struct tour_source *s = &sources[i];
+	for (size_t i = 0; i < CTL_DEMO_SOURCES; i++) {
+		struct ctl_demo_source *s = &all->list[i];
 
 		if (s->producer > 0) {
 			kill(-s->producer, SIGKILL);
@@ -398,10 +407,14 @@ void tour_sources_deinit(struct tour_source sources[TOUR_SOURCES])
 			waitpid(s->producer, NULL, 0);
 			s->producer = 0;
 		}
-		if (s->fd >= 0)
-			close(s->fd);
+		if (s->all)
+			rdy__fd_close(s->fd);
 		s->fd = -1;
 	}
-	if (folder[0])
-		nftw(folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+	if (all->stamps)
+		munmap(all->stamps, sizeof(*all->stamps));
+	all->stamps = NULL;
+	if (all->folder[0])
+		nftw(all->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+	all->folder[0] = '\0';
 }
