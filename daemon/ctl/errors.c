@@ -130,13 +130,7 @@ int ctl_problem_connect(struct ctl_problem *p, const char *path, int r, uint32_t
 				    "daemon at all: readyctl ... --local");
 		return p->exit;
 	case -EACCES:
-		ctl_problem_set(p, CTL_REFUSED, "PERMISSION_DENIED",
-			"cannot reach readyd at %s: permission denied", path);
-		ctl_problem_why(p, "the socket's owner and mode do not admit you");
-		ctl_problem_hint(p,
-			"ls -l %s; then join its group and log in again, or a private "
-			"instance: readyctl --user",
-			path);
+		ctl_problem_denied(p, path);
 		return p->exit;
 	case -ETIMEDOUT:
 		ctl_problem_set(

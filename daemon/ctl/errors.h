@@ -40,6 +40,8 @@ void ctl_problem_hint(struct ctl_problem *p, const char *hint, ...)
 
 /* rdy_client_new() said r (-errno), with the broker's error, for this path. Returns the exit code. */
 int ctl_problem_connect(struct ctl_problem *p, const char *path, int r, uint32_t error);
+/* The socket's file does not admit us (EACCES): why, and what to do. denied.c */
+void ctl_problem_denied(struct ctl_problem *p, const char *path);
 /* The broker refuses to go on with us: connecting, or connecting again. */
 int ctl_problem_session(struct ctl_problem *p, const char *path, uint32_t error);
 /* A registration was refused, by its error's name and text. fd is looked at to say why. */
