@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "parse.h"
-#include "ready/client.h"
 
 #define WAIT (1u << CTL_VERB_WAIT)
 #define WATCH (1u << CTL_VERB_WATCH)
@@ -502,43 +501,4 @@ void ctl_options_deinit(struct ctl_options *o)
 {
 	free(o->names);
 	*o = CTL_OPTIONS_NULL;
-}
-
-/* The control socket beside a session socket. Returns what snprintf() does. */
-static int beside(char *path, const char *session_socket)
-{
-	const char *slash = strrchr(session_socket, '/');
-
-	return snprintf(path, CTL_PATH_MAX, "%.*scontrol.sock",
-		slash ? (int)(slash - session_socket) + 1 : 0, session_socket);
-}
-
-int ctl_options_path(const struct ctl_options *o, const char *env_socket, const char *env_runtime,
-	char *path, struct ctl_problem *p)
-{
-	bool control = ctl_options_control(o);
-	int n;
-
-	if (o->user) {
-		if (!env_runtime || env_runtime[0] != '/') {
-			ctl_problem_set(p, CTL_USAGE, "USAGE",
-				"--user: where the instance is, is not known");
-			return usage(p, "XDG_RUNTIME_DIR is not set, or is no absolute path",
-				"--socket PATH, or XDG_RUNTIME_DIR=/run/user/$(id -u)");
-		}
-		n = snprintf(path, CTL_PATH_MAX, "%s/readyd/%s.sock", env_runtime,
-			control ? "control" : "session");
-	} else if (o->socket) {
-		n = snprintf(path, CTL_PATH_MAX, "%s", o->socket);
-	} else {
-		const char *from =
-			env_socket && env_socket[0] ? env_socket : RDY_CLIENT_SYSTEM_PATH;
-
-		n = control ? beside(path, from) : snprintf(path, CTL_PATH_MAX, "%s", from);
-	}
-	if (n >= 0 && (size_t)n < CTL_PATH_MAX)
-		return 0;
-	ctl_problem_set(p, CTL_USAGE, "USAGE", "the socket's path is too long: %.100s...", path);
-	return usage(p, "the system takes at most 107 bytes",
-		"a path relative to the current directory");
 }
