@@ -170,6 +170,7 @@ int ctl_act(const struct ctl_options *o, const char *path, struct ctl_problem *p
 	r = make_parameters(o, &parameters, p);
 	if (r == 0)
 		r = ctl_call_open(&c, path, o->answer_ns, methods[o->verb], parameters, p);
+	c.about = o->target;
 	if (r == 0)
 		r = ctl_call_next(&c, &reply, &more, p);
 	if (r == 0 && o->json)

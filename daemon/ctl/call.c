@@ -171,7 +171,7 @@ static const struct {
 	const char *name, *why, *hint;
 } refusals[] = {
 	{CONTROL_E_NOT_FOUND, CTL_NOT_FOUND, "NOT_FOUND",
-		"there is no such thing, or it is not yours", "readyctl ls"},
+		"it has ended, or was never there, or is not yours", "readyctl ls"},
 	{CONTROL_E_PERMISSION_DENIED, CTL_REFUSED, "PERMISSION_DENIED",
 		"only root and members of the admin group may",
 		"as root, or be added to the group readyd-admin"},
@@ -187,7 +187,8 @@ static const struct {
 	{CONTROL_E_INTERFACE_NOT_FOUND, CTL_FAILED, "INTERFACE_NOT_FOUND",
 		"readyd is older than this readyctl", "the same version of both"},
 	{CONTROL_E_INVALID_PARAMETER, CTL_USAGE, "INVALID_PARAMETER",
-		"a number or a word in it is out of range", "readyctl help"},
+		"a number or a word in it is not understood, or out of range",
+		"readyctl help explain; a user is uid:N or uid:NAME"},
 };
 
 static const struct {
@@ -207,7 +208,7 @@ static const struct {
 	{"memory", CTL_FAILED, "readyd is out of memory", "again later"},
 };
 
-static int refused(const struct control_reply *reply, struct ctl_problem *p)
+static int refused(const struct control_reply *reply, const char *about, struct ctl_problem *p)
 {
 	const char *why = json_string_value(json_object_get(reply->parameters, "why"));
 
@@ -215,7 +216,10 @@ static int refused(const struct control_reply *reply, struct ctl_problem *p)
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		if (refusals[i].error != reply->error)
 			continue;
-		ctl_problem_set(p, refusals[i].exit, refusals[i].name, "readyd refuses");
+		ctl_problem_set(p, refusals[i].exit, refusals[i].name, "readyd refuses%s%.120s",
+			about ? ": " : "", about ? about : "");
+		if (reply->error == CONTROL_E_NOT_FOUND && about)
+			ctl_problem_set(p, CTL_NOT_FOUND, "NOT_FOUND", "there is no %.120s", about);
 		ctl_problem_why(p, "%s", refusals[i].why);
 		ctl_problem_hint(p, "%s", refusals[i].hint);
 		return p->exit;
@@ -297,7 +301,7 @@ int ctl_call_next(struct ctl_call *c, const json_t **ret, bool *ret_more, struct
 	if (r < 0)
 		return broken(c, r, p);
 	if (c->reply.name)
-		return refused(&c->reply, p);
+		return refused(&c->reply, c->about, p);
 	*ret = c->reply.parameters;
 	*ret_more = c->reply.continues;
 	return 0;

@@ -18,6 +18,8 @@ struct ctl_call {
 	char *text;	   /* what was said, owned, as long as it may be said again */
 	size_t n_text_bytes;
 	int n_again; /* how often it still may be */
+	const char *
+		about; /* borrowed: what the caller's user named, for the words of a refusal; NULL */
 	struct control_inbox in;
 	struct control_reply reply;
 };

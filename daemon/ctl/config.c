@@ -52,9 +52,9 @@ static const struct ctl_column columns[] = {
 	{"FROM", false, origin},
 };
 
-static int show(const json_t *reply, struct ctl_problem *p)
+static int show(const json_t *reply, bool color, struct ctl_problem *p)
 {
-	struct libscols_table *t = ctl_table_new(columns, RDY__ARRAY_SIZE(columns));
+	struct libscols_table *t = ctl_table_new(columns, RDY__ARRAY_SIZE(columns), color);
 	const json_t *keys = json_object_get(reply, "keys");
 
 	if (!t)
@@ -136,7 +136,7 @@ static int put(const struct ctl_options *o, const json_t *reply, struct ctl_prob
 		if (!o->quiet)
 			put_difference(reply);
 	} else if (strcmp(o->target, "show") == 0) {
-		return show(reply, p);
+		return show(reply, o->color_out, p);
 	} else if (strcmp(o->target, "check") == 0) {
 		put_counts("the configuration is good", reply, "would change");
 	} else {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "color.h"
 #include "print.h"
 #include "ready/client.h"
 
@@ -214,10 +215,11 @@ int ctl_problem_errno(struct ctl_problem *p, const char *what, int r)
 	return p->exit;
 }
 
-void ctl_problem_print(const struct ctl_problem *p, bool json)
+void ctl_problem_print(const struct ctl_problem *p, bool json, bool color)
 {
 	if (!json) {
-		fprintf(stderr, "readyctl: %s\n", p->what);
+		fprintf(stderr, "%sreadyctl:%s %s\n", color ? CTL_COLOR_BAD : "",
+			color ? CTL_COLOR_END : "", p->what);
 		if (p->why[0])
 			fprintf(stderr, "  why: %s\n", p->why);
 		if (p->hint[0])

@@ -51,7 +51,7 @@ int ctl_problem_registration(
 int ctl_problem_errno(struct ctl_problem *p, const char *what, int r);
 
 /* On standard error: three lines, or one JSON object. */
-void ctl_problem_print(const struct ctl_problem *p, bool json);
+void ctl_problem_print(const struct ctl_problem *p, bool json, bool color);
 /* A note on standard error that is no failure. */
 void ctl_note(bool quiet, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -153,6 +153,7 @@ int ctl_explain(const struct ctl_options *o, const char *path, struct ctl_proble
 	if (r == 0)
 		r = ctl_call_open(&c, path, o->answer_ns, CONTROL_EXPLAIN,
 			json_pack("{s:s}", "what", what), p);
+	c.about = o->target;
 	if (r == 0)
 		r = ctl_call_next(&c, &reply, &more, p);
 	if (r == 0 && o->json)

@@ -28,7 +28,12 @@ static const char overview[] =
 	"/run/readyd/session.sock\n"
 	"Manual: readyctl(1), readyd(8), readyd-control(7)\n";
 
+#define COLOR_OPTION \
+	"  --color[=WHEN]     auto (on a terminal, without NO_COLOR), always, never  (default: " \
+	"auto)\n"
+
 #define SHARED_OPTIONS \
+	COLOR_OPTION \
 	"  --json             a JSON object a line: name fd ready ended idle time    (default: " \
 	"text)\n" \
 	"  --local            watch in this process, without readyd                  (default: " \
@@ -99,7 +104,7 @@ static const char demo_page[] =
 	"cause. What it starts ends with it.\n"
 	"\n"
 	"  --once             a second of it, then the sum; exit 1 if an event is missing\n"
-	"                                               (default: until Ctrl-C)\n"
+	"                                               (default: until Ctrl-C)\n" COLOR_OPTION
 	"  --json             a JSON object a line: name ready delay cause           (default: "
 	"text)\n"
 	"  --socket PATH      readyd's session socket   (default: $READYD_SOCKET, else\n"
@@ -117,6 +122,7 @@ static const char demo_page[] =
 	"            " SHARED_EXITS;
 
 #define CONTROL_OPTIONS \
+	COLOR_OPTION \
 	"  --json[=FORM]      short: an object a line; pretty: indented; keys: " \
 	"readyd-control(7)\n" \
 	"                                                                            (default: " \
@@ -159,10 +165,14 @@ static const char ls_page[] =
 	"all)\n"
 	"  --uid USER         of this user only, a name or number                    (default: "
 	"all)\n"
+	"  -o, --columns LIST the columns and their order, as in session,pid         (default: "
+	"all)\n"
+	"  --no-header        without the line of titles                             (default: "
+	"off)\n"
 	"  -q, --quiet        no notes on standard error                             (default: "
 	"off)\n" CONTROL_OPTIONS "\n"
 	"Examples:\n"
-	"  readyctl ls\n"
+	"  readyctl ls -o session,user,events\n"
 	"  readyctl ls --registrations --json | jq -r 'select(.state==\"ready\") | .cookie'\n"
 	"\n" CONTROL_EXITS;
 
@@ -327,24 +337,24 @@ static const char report_page[] =
 	"  readyctl report --json | jq .status\n"
 	"\n" CONTROL_EXITS;
 
-static const char version_page[] = "usage: readyctl version [--json]\n"
-				   "\n"
-				   "Prints the version; 'readyctl --version' is the same.\n"
-				   "\n"
-				   "  --json             {\"version\":\"...\"}                     "
-				   "                (default: text)\n"
-				   "\n"
-				   "Examples:\n"
-				   "  readyctl version\n"
-				   "  readyctl version --json | jq -r .version\n"
-				   "\n"
-				   "Exit codes: 0\n";
+static const char version_page[] =
+	"usage: readyctl version [OPTIONS]\n"
+	"\n"
+	"Prints the version; 'readyctl --version' is the same.\n"
+	"\n" COLOR_OPTION "  --json             {\"version\":\"...\"}                     "
+	"                (default: text)\n"
+	"\n"
+	"Examples:\n"
+	"  readyctl version\n"
+	"  readyctl version --json | jq -r .version\n"
+	"\n"
+	"Exit codes: 0\n";
 
 static const char help_page[] =
 	"usage: readyctl help [VERB]\n"
 	"\n"
 	"Prints the overview, or a verb's usage, options with defaults, examples and exit codes.\n"
-	"\n"
+	"\n" COLOR_OPTION "\n"
 	"Examples:\n"
 	"  readyctl help\n"
 	"  readyctl help wait\n"

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "call.h"
+#include "columns.h"
 #include "control.h"
 #include "table.h"
 #include "words.h"
@@ -166,18 +167,26 @@ static int put_page(const struct ctl_options *o, const struct list *l, const jso
 
 int ctl_ls(const struct ctl_options *o, const char *path, struct ctl_problem *p)
 {
-	const struct list *l = &lists[o->list];
+	struct ctl_column columns[CTL_COLUMNS_MAX];
+	struct list list = lists[o->list];
+	const struct list *l = &list;
 	struct libscols_table *t = NULL;
 	struct ctl_call c = CTL_CALL_NULL;
 	json_t *parameters;
 	bool more = true;
-	int r = make_parameters(o, &parameters, p);
+	int r = ctl_columns_choose(
+		l->columns, l->n_columns, o->columns, columns, &list.n_columns, p);
 
+	list.columns = columns;
+	if (r == 0)
+		r = make_parameters(o, &parameters, p);
 	if (r == 0)
 		r = ctl_call_open(&c, path, o->answer_ns, l->method, parameters, p);
 	if (r == 0 && !o->json) {
-		t = ctl_table_new(l->columns, l->n_columns);
-		if (!t)
+		t = ctl_table_new(l->columns, l->n_columns, o->color_out);
+		if (t)
+			scols_table_enable_noheadings(t, o->no_header);
+		else
 			r = ctl_problem_errno(p, "make the table", -ENOMEM);
 	}
 	while (r == 0 && more) {

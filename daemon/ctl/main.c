@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "color.h"
 #include "control.h"
 #include "help.h"
 #include "options.h"
@@ -124,12 +125,14 @@ int main(int argc, char *argv[])
 {
 	struct ctl_options o = CTL_OPTIONS_NULL;
 	struct ctl_problem p = {.exit = 0};
-	bool json;
+	bool json, color;
 	int r;
 
 	/* A reader that has left is seen by the write, and ends us quietly. SIGINT just ends us. */
 	signal(SIGPIPE, SIG_IGN);
 	r = ctl_options_parse(&o, argc, argv, &p);
+	o.color_out = ctl_color(o.color, isatty(STDOUT_FILENO), getenv("NO_COLOR"), getenv("TERM"));
+	color = ctl_color(o.color, isatty(STDERR_FILENO), getenv("NO_COLOR"), getenv("TERM"));
 	if (r == 0)
 		r = run(&o, &p);
 	json = o.json;
@@ -137,6 +140,6 @@ int main(int argc, char *argv[])
 	if (r == CTL_CLOSED)
 		return CTL_OK;
 	if (r != CTL_OK && r != CTL_TIMED_OUT)
-		ctl_problem_print(&p, json);
+		ctl_problem_print(&p, json, color);
 	return r;
 }

@@ -57,12 +57,15 @@ enum option {
 	OPTION_ACK,
 	OPTION_AGENTS,
 	OPTION_CAN,
+	OPTION_COLOR,
+	OPTION_COLUMNS,
 	OPTION_FORMAT,
 	OPTION_HELP,
 	OPTION_IDLE,
 	OPTION_JSON,
 	OPTION_LEVEL,
 	OPTION_LOCAL,
+	OPTION_NO_HEADER,
 	OPTION_ONCE,
 	OPTION_QUIET,
 	OPTION_REGISTRATIONS,
@@ -77,10 +80,10 @@ enum option {
 };
 
 /* In the order of enum option. verbs: which honour it, 0 = needs none. */
-static const char *const option_names[] = {"--ack", "--agents", "--can", "--format", "--help",
-	"--idle", "--json", "--level", "--local", "--once", "--quiet", "--registrations",
-	"--session", "--sessions", "--since", "--socket", "--timeout", "--uid", "--user",
-	"--version"};
+static const char *const option_names[] = {"--ack", "--agents", "--can", "--color", "--columns",
+	"--format", "--help", "--idle", "--json", "--level", "--local", "--no-header", "--once",
+	"--quiet", "--registrations", "--session", "--sessions", "--since", "--socket", "--timeout",
+	"--uid", "--user", "--version"};
 static const struct {
 	unsigned int verbs;
 	const char *value; /* NULL = takes none */
@@ -88,12 +91,15 @@ static const struct {
 	[OPTION_ACK] = {WATCH, NULL},
 	[OPTION_AGENTS] = {LS, NULL},
 	[OPTION_CAN] = {1u << CTL_VERB_EXPLAIN, NULL},
+	[OPTION_COLOR] = {0, NULL},
+	[OPTION_COLUMNS] = {LS, "session,user"},
 	[OPTION_FORMAT] = {1u << CTL_VERB_METRICS, "prometheus"},
 	[OPTION_HELP] = {0, NULL},
 	[OPTION_IDLE] = {WATCH, "30s"},
 	[OPTION_JSON] = {WAIT | WATCH | DEMO | VERSION | CONTROL, NULL},
 	[OPTION_LEVEL] = {WATCH, NULL},
 	[OPTION_LOCAL] = {WAIT | WATCH, NULL},
+	[OPTION_NO_HEADER] = {LS, NULL},
 	[OPTION_ONCE] = {TOP | DEMO, NULL},
 	[OPTION_QUIET] = {WAIT | WATCH | DEMO | LS | ACTS | RELOAD | MONITOR, NULL},
 	[OPTION_REGISTRATIONS] = {LS, NULL},
@@ -142,6 +148,8 @@ static int find_option(const char *arg, size_t n)
 		return OPTION_HELP;
 	if (n == 2 && arg[0] == '-' && arg[1] == 'q')
 		return OPTION_QUIET;
+	if (n == 2 && arg[0] == '-' && arg[1] == 'o')
+		return OPTION_COLUMNS;
 	for (size_t i = 0; i < RDY__ARRAY_SIZE(option_names); i++)
 		if (strlen(option_names[i]) == n && strncmp(option_names[i], arg, n) == 0)
 			return (int)i;
@@ -160,6 +168,20 @@ static int take_session(struct ctl_options *o, const char *value, struct ctl_pro
 	return usage(p, "sessions are numbered from 1 on", "readyctl ls");
 }
 
+static int take_color(struct ctl_options *o, const char *value, struct ctl_problem *p)
+{
+	static const char *const words[] = {"auto", "always", "never"};
+
+	for (unsigned int i = 0; i < RDY__ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i], value) == 0) {
+			o->color = (enum ctl_color)i;
+			return 0;
+		}
+	}
+	ctl_problem_set(p, CTL_USAGE, "USAGE", "'%.60s' is not when to use colors", value);
+	return usage(p, "there are three: auto, always, never", "--color=never");
+}
+
 static int take_value(struct ctl_options *o, int option, const char *value, struct ctl_problem *p)
 {
 	switch (option) {
@@ -170,6 +192,11 @@ static int take_value(struct ctl_options *o, int option, const char *value, stru
 			p, CTL_USAGE, "USAGE", "'%.60s' is not how long silence lasts", value);
 		return usage(p, "it is a number above 0 with a unit: ns us ms s m h d",
 			"--idle 30s        or 5m");
+	case OPTION_COLOR:
+		return take_color(o, value, p);
+	case OPTION_COLUMNS:
+		o->columns = value;
+		return 0; /* what there is depends on the list: ctl_columns_choose() */
 	case OPTION_FORMAT:
 		o->prometheus = strcmp(value, "prometheus") == 0;
 		if (o->prometheus || strcmp(value, "openmetrics") == 0)
@@ -231,13 +258,16 @@ static int take_option(struct ctl_options *o, struct seen *seen, int argc, char 
 			return p->exit;
 		}
 		value = argv[*i];
-	} else if (value && !option_table[option].value && option != OPTION_JSON) {
+	} else if (value && !option_table[option].value && option != OPTION_JSON &&
+		   option != OPTION_COLOR) {
 		ctl_problem_set(p, CTL_USAGE, "USAGE", "%s takes no value", option_names[option]);
 		ctl_problem_why(p, "'%.60s' was given", value);
 		ctl_problem_hint(p, "%s alone", option_names[option]);
 		return p->exit;
 	}
 	seen->options |= 1u << option;
+	if (option == OPTION_COLOR && !value)
+		value = "always"; /* as of ls(1) and grep(1) */
 	return value ? take_value(o, option, value, p) : 0;
 }
 
@@ -254,6 +284,8 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 		{OPTION_REGISTRATIONS, OPTION_SESSIONS, "each says what is listed"},
 		{OPTION_AGENTS, OPTION_SESSION, "an agent has many sessions"},
 		{OPTION_AGENTS, OPTION_UID, "a user has one agent"},
+		{OPTION_COLUMNS, OPTION_JSON, "JSON has all of them, under their own names"},
+		{OPTION_JSON, OPTION_NO_HEADER, "JSON has none"},
 		{OPTION_LOCAL, OPTION_SOCKET, who},
 		{OPTION_LOCAL, OPTION_USER, who},
 		{OPTION_SOCKET, OPTION_USER, who},
@@ -283,6 +315,7 @@ static int check_options(struct ctl_options *o, const struct seen *seen, struct 
 	o->json = seen->options & 1u << OPTION_JSON;
 	o->level = seen->options & 1u << OPTION_LEVEL;
 	o->local = seen->options & 1u << OPTION_LOCAL;
+	o->no_header = seen->options & 1u << OPTION_NO_HEADER;
 	o->quiet = seen->options & 1u << OPTION_QUIET;
 	o->user = seen->options & 1u << OPTION_USER;
 	if (seen->options & 1u << OPTION_TIMEOUT)
@@ -392,16 +425,30 @@ static int take_can(
 	return 0;
 }
 
-static int check_config_word(const char *word, struct ctl_problem *p)
+static int check_word(const char *what, const char *word, const char *const words[], size_t n,
+	const char *hint, struct ctl_problem *p)
 {
-	static const char *const words[] = {"check", "diff", "show"};
-
-	for (size_t i = 0; i < RDY__ARRAY_SIZE(words); i++)
+	for (size_t i = 0; i < n; i++)
 		if (strcmp(words[i], word) == 0)
 			return 0;
-	unknown(p, "such view of the configuration as", word, words, RDY__ARRAY_SIZE(words));
-	ctl_problem_hint(p, "readyctl config show, check or diff");
+	unknown(p, what, word, words, n);
+	ctl_problem_hint(p, "%s", hint);
 	return p->exit;
+}
+
+/* What can be judged without the daemon. */
+static int check_target(const struct ctl_options *o, struct ctl_problem *p)
+{
+	static const char *const views[] = {"check", "diff", "show"};
+	static const char *const levels[] = {"error", "warning", "notice", "info", "debug"};
+
+	if (o->verb == CTL_VERB_CONFIG)
+		return check_word("such view of the configuration as", o->target, views,
+			RDY__ARRAY_SIZE(views), "readyctl config show, check or diff", p);
+	if (o->verb == CTL_VERB_LOG_LEVEL && o->target)
+		return check_word("log level", o->target, levels, RDY__ARRAY_SIZE(levels),
+			"readyctl log-level error, warning, notice, info or debug", p);
+	return 0;
 }
 
 static int take_target(
@@ -428,7 +475,7 @@ static int take_target(
 		return p->exit;
 	}
 	o->target = seen->n_rest ? words[0] : NULL;
-	return o->verb == CTL_VERB_CONFIG ? check_config_word(o->target, p) : 0;
+	return check_target(o, p);
 }
 
 /* Sort argv into options, the verb, and words, whose array the caller has made. */

@@ -40,6 +40,8 @@ enum ctl_verb {
 
 enum ctl_list { CTL_LIST_SESSIONS, CTL_LIST_REGISTRATIONS, CTL_LIST_AGENTS };
 
+enum ctl_color { CTL_COLOR_AUTO, CTL_COLOR_ALWAYS, CTL_COLOR_NEVER };
+
 /* NAME=FD[:in,out,pri,hup] */
 struct ctl_name {
 	char name[CTL_NAME_MAX + 1];
@@ -56,6 +58,8 @@ struct ctl_options {
 	struct ctl_name *names; /* owned */
 	size_t n_names;
 	bool json, quiet, user, local, ack, level;
+	enum ctl_color color;
+	bool color_out; /* what follows of it for standard output: main() by ctl_color() */
 	/* of the control verbs */
 	bool pretty;	    /* --json=pretty */
 	enum ctl_list list; /* ls */
@@ -67,6 +71,8 @@ struct ctl_options {
 	bool can;	    /* explain --can: target is a user */
 	const char *can_verb, *can_names; /* "inspect", "self:*" */
 	uint64_t session;		  /* ls --session, 0 = all */
+	const char *columns;		  /* ls -o: names and commas; NULL: all */
+	bool no_header;			  /* ls */
 	int64_t answer_ns;		  /* how long an answer may take */
 };
 

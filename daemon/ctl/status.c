@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "call.h"
+#include "color.h"
 #include "control.h"
 #include "words.h"
 
@@ -31,17 +32,17 @@ static void put_count(const char *name, const json_t *s, const char *key, const 
 	}
 }
 
-static void put_users(const char *what, const json_t *uids, const char *hint)
+static void put_users(const char *mark, const char *what, const json_t *uids, const char *hint)
 {
 	char name[64];
 
 	for (size_t i = 0; i < json_array_size(uids); i++) {
 		ctl_words_user(json_integer_value(json_array_get(uids, i)), name, sizeof(name));
-		printf("  ! the agent of %s %s: %s%s\n", name, what, hint, name);
+		printf("  %s the agent of %s %s: %s%s\n", mark, name, what, hint, name);
 	}
 }
 
-static void put_configuration(const json_t *c)
+static void put_configuration(const json_t *c, const char *mark)
 {
 	const json_t *refused = json_object_get(c, "refused");
 	char age[32];
@@ -51,23 +52,24 @@ static void put_configuration(const json_t *c)
 		age, get(c, "files"), get(c, "files") == 1 ? "" : "s");
 	if (json_is_number(refused)) {
 		ctl_words_age(refused, age, sizeof(age));
-		printf("  ! a reload was refused %s ago: readyctl config check\n", age);
+		printf("  %s a reload was refused %s ago: readyctl config check\n", mark, age);
 	}
 	if (get(c, "pending"))
-		printf("  ! %lld key%s of it wait%s for a restart: readyctl config show\n",
+		printf("  %s %lld key%s of it wait%s for a restart: readyctl config show\n", mark,
 			get(c, "pending"), get(c, "pending") == 1 ? "" : "s",
 			get(c, "pending") == 1 ? "s" : "");
 }
 
-static void put_status(const json_t *s)
+static void put_status(const json_t *s, bool color)
 {
+	const char *mark = color ? CTL_COLOR_LOOK "!" CTL_COLOR_END : "!";
 	char up[32];
 
 	ctl_words_age(json_object_get(s, "uptime"), up, sizeof(up));
 	printf("readyd %s, running %s, %s instance, pid %lld, log level %s\n", text(s, "version"),
 		up, text(s, "instance"), get(s, "pid"), text(s, "log_level"));
 	put_count("  agents", s, "agents", "agents_max");
-	printf(" (%lld threads)", get(s, "reactors"));
+	printf(" (%lld thread%s)", get(s, "reactors"), get(s, "reactors") == 1 ? "" : "s");
 	put_count("   sessions", s, "sessions", "sessions_max");
 	put_count("   control", s, "control", "control_max");
 	putchar('\n');
@@ -78,15 +80,15 @@ static void put_status(const json_t *s)
 	put_count("   requests", s, "requests", NULL);
 	put_count("   floods paused", s, "paused", NULL);
 	putchar('\n');
-	put_configuration(json_object_get(s, "configuration"));
-	put_users("is frozen", json_object_get(s, "frozen"), "readyctl thaw uid:");
-	put_users("does not answer", json_object_get(s, "silent"), "readyctl explain uid:");
+	put_configuration(json_object_get(s, "configuration"), mark);
+	put_users(mark, "is frozen", json_object_get(s, "frozen"), "readyctl thaw uid:");
+	put_users(mark, "does not answer", json_object_get(s, "silent"), "readyctl explain uid:");
 	if (get(s, "wedged"))
-		printf("  ! %lld killed process%s the kernel does not let go: readyctl explain "
+		printf("  %s %lld killed process%s the kernel does not let go: readyctl explain "
 		       "uid:USER\n",
-			get(s, "wedged"), get(s, "wedged") == 1 ? "" : "es");
+			mark, get(s, "wedged"), get(s, "wedged") == 1 ? "" : "es");
 	if (get(s, "surprises"))
-		printf("  ! %lld unexpected answers of the kernel: see the log\n",
+		printf("  %s %lld unexpected answers of the kernel: see the log\n", mark,
 			get(s, "surprises"));
 	if (text(s, "scope")[0] == 'o')
 		puts("  (of you alone: only administrators see all users)");
@@ -104,7 +106,7 @@ int ctl_status(const struct ctl_options *o, const char *path, struct ctl_problem
 	if (r == 0 && o->json)
 		r = ctl_put_json(o, reply, p);
 	else if (r == 0)
-		put_status(reply);
+		put_status(reply, o->color_out);
 	ctl_call_close(&c);
 	return r ? r : ctl_flush(p);
 }

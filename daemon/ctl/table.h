@@ -18,8 +18,8 @@ struct ctl_column {
 
 struct libscols_table;
 
-/* NULL: out of memory. */
-struct libscols_table *ctl_table_new(const struct ctl_column *columns, size_t n);
+/* color: the titles, and the words for what is not as it should be. NULL: out of memory. */
+struct libscols_table *ctl_table_new(const struct ctl_column *columns, size_t n, bool color);
 /* Returns 0 or -ENOMEM. */
 int ctl_table_add(
 	struct libscols_table *t, const struct ctl_column *columns, size_t n, const json_t *row);

@@ -167,9 +167,10 @@ static const struct ctl_column columns[] = {
 };
 
 /* At most so many rows. */
-static int put_rows(const json_t *all, size_t max, struct ctl_problem *p)
+static int put_rows(
+	const struct ctl_options *o, const json_t *all, size_t max, struct ctl_problem *p)
 {
-	struct libscols_table *t = ctl_table_new(columns, RDY__ARRAY_SIZE(columns));
+	struct libscols_table *t = ctl_table_new(columns, RDY__ARRAY_SIZE(columns), o->color_out);
 	const json_t **rows = sorted(all);
 	int r = t && rows ? 0 : -ENOMEM;
 
@@ -245,7 +246,7 @@ static int show(const struct ctl_options *o, const json_t *all, bool screen, boo
 	if (screen)
 		fputs("\033[H\033[J", stdout);
 	put_head(all, keys);
-	r = put_rows(all, screen ? lines_of_terminal() - LINES_MIN : SIZE_MAX, p);
+	r = put_rows(o, all, screen ? lines_of_terminal() - LINES_MIN : SIZE_MAX, p);
 	return r ? r : ctl_flush(p);
 }
 

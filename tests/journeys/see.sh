@@ -29,6 +29,10 @@ session_of() { sed -n "s/.*\"session\":\([0-9]*\),\"uid\":$1,.*/\1/p" "$work/all
 hers=$(session_of $ann) his=$(session_of $bob)
 [ -n "$hers" ] && [ -n "$his" ]
 is 'whose numbers are in the list'
+readyctl ls --no-header -o user,session >"$work/said"
+is_like 'as columns for a script' "^ *$ann +$hers\$"
+[ "$(wc -l <"$work/said")" = 2 ]
+is 'without titles'
 
 # views WHO: each view of the one who looks, as text of 80 columns and as JSON that a parser takes
 json() { python3 -c 'import json, sys

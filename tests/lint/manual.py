@@ -83,7 +83,7 @@ def check_readyctl():
         part = re.search(rf"^\t(?:[a-z-]+ \| )*{verb}(?: \| [a-z-]+)*\) words=(.+?) ;;", bash, re.M)
         words = part.group(1) if part else ""
         if "$control" in words:
-            words += re.search(r"control='([^']*)'", bash).group(1)
+            words += " " + re.search(r"control='([^']*)'", bash).group(1)
         completed = set(OPTION.findall(words)) - {"--help"}
         same(f"readyctl {verb}", "its help", options, "bash", completed)
     helped |= {"--help", "--version"}
@@ -97,6 +97,17 @@ def check_readyctl():
     same("exit codes of readyctl", "errors.h", codes, "readyctl(1)", exits_of_page(page))
 
 
+def check_columns():
+    """Titles of the columns of each list: an error names them, completions have them."""
+    for option, first in ("--sessions", "session user"), ("--registrations", "session cookie"), ("--agents", "user pid state"):
+        wrong = subprocess.run([readyctl, "ls", option, "-o", "?"], capture_output=True, text=True, check=False).stderr
+        titles = set(re.search(r"try: -o (\S+)", wrong).group(1).split(","))
+        for path in "bash/readyctl", "fish/readyctl.fish", "zsh/_readyctl":
+            line = re.search(rf"(?:echo |__fish_append , |columns=\(){first}[a-z/ ]*", read("packaging/completions/" + path))
+            words = set(re.sub(r"^(?:echo |__fish_append , |columns=\()", "", line.group(0)).split()) if line else set()
+            same(f"columns of ls {option}", "readyctl", titles, path, words)
+
+
 def check_readyd():
     page = read("man/readyd.8")
     bash = read("packaging/completions/bash/readyd")
@@ -108,6 +119,7 @@ def check_readyd():
 
 
 check_readyctl()
+check_columns()
 check_readyd()
 print(f"manual: {findings} findings")
 sys.exit(bool(findings))

@@ -49,5 +49,10 @@ complete -c readyctl -n '__fish_seen_subcommand_from ls kick freeze thaw log-lev
 complete -c readyctl -n '__fish_seen_subcommand_from explain' -l can -d 'what the policy says of a user'
 complete -c readyctl -n '__fish_seen_subcommand_from kick explain' -a "(readyctl ls -q --json --timeout 500ms 2>/dev/null | string replace -rf '^{\"session\":(\\d+),.*' 'session:\$1')"
 complete -c readyctl -n '__fish_seen_subcommand_from log-level' -a 'error warning notice info debug'
+complete -c readyctl -n '__fish_seen_subcommand_from ls; and not __fish_contains_opt registrations session agents' -s o -l columns -x -a "(__fish_append , session user pid name state age regs ready events)" -d 'which columns'
+complete -c readyctl -n '__fish_seen_subcommand_from ls; and __fish_contains_opt registrations session' -s o -l columns -x -a "(__fish_append , session cookie kind mode state wants pending seq at idle)" -d 'which columns'
+complete -c readyctl -n '__fish_seen_subcommand_from ls; and __fish_contains_opt agents' -s o -l columns -x -a "(__fish_append , user pid state age threads sess regs fds events)" -d 'which columns'
+complete -c readyctl -n '__fish_seen_subcommand_from ls' -l no-header -d 'no line of titles'
+complete -c readyctl -l color -x -a 'auto always never' -d 'when to use colors'
 complete -c readyctl -s h -l help -d 'help'
 complete -c readyctl -l version -d 'print the version'

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "color.h"
+#include "columns.h"
 #include "help.h"
 #include "print.h"
 #include "ready/client.h"
@@ -59,8 +62,55 @@ START_TEST(verbs)
 	ck_assert_int_eq(o.verb, CTL_VERB_VERSION);
 	ck_assert_int_eq(PARSE(&o, &p, "version", "--json"), 0);
 	ck_assert(o.verb == CTL_VERB_VERSION && o.json);
+	ck_assert_int_eq(PARSE(&o, &p, "ls", "-o", "pid,user", "--no-header", "--color=never"), 0);
+	ck_assert(o.no_header && o.color == CTL_COLOR_NEVER && strcmp(o.columns, "pid,user") == 0);
+	ck_assert_int_eq(PARSE(&o, &p, "--color", "status"), 0);
+	ck_assert(o.verb == CTL_VERB_STATUS && o.color == CTL_COLOR_ALWAYS);
 	ck_assert_int_eq(PARSE(&o, &p, "demo", "--once", "-q"), 0);
 	ck_assert(o.verb == CTL_VERB_DEMO && o.once && o.quiet && !ctl_options_control(&o));
+}
+END_TEST
+
+static int choose(const char *names, struct ctl_column *chosen, size_t *n, struct ctl_problem *p)
+{
+	static const struct ctl_column all[] = {
+		{.title = "SESSION"}, {.title = "EV/S"}, {.title = "PID"}};
+
+	return ctl_columns_choose(all, 3, names, chosen, n, p);
+}
+
+START_TEST(columns)
+{
+	struct ctl_column chosen[CTL_COLUMNS_MAX];
+	static const char *const bad[] = {
+		"", ",", "pid,", ",pid", "pid,,session", "pi", "pid ", "pid,PID", "sessions"};
+	struct ctl_problem p;
+	size_t n = 0;
+
+	ck_assert_int_eq(choose(NULL, chosen, &n, &p), 0);
+	ck_assert(n == 3 && strcmp(chosen[2].title, "PID") == 0);
+	ck_assert_int_eq(choose("pid,Session", chosen, &n, &p), 0);
+	ck_assert(n == 2 && strcmp(chosen[0].title, "PID") == 0 &&
+		  strcmp(chosen[1].title, "SESSION") == 0);
+	for (size_t i = 0; i < RDY__ARRAY_SIZE(bad); i++) {
+		ck_assert_msg(choose(bad[i], chosen, &n, &p) == CTL_USAGE, "'%s'", bad[i]);
+		ck_assert(p.what[0] && p.why[0] && p.hint[0]);
+	}
+	ck_assert_str_eq(p.why, "did you mean 'session'?");
+	ck_assert_str_eq(p.hint, "-o session,ev/s,pid");
+}
+END_TEST
+
+START_TEST(colors)
+{
+	ck_assert(ctl_color(CTL_COLOR_AUTO, true, NULL, "xterm"));
+	ck_assert(ctl_color(CTL_COLOR_AUTO, true, "", "xterm"));
+	ck_assert(!ctl_color(CTL_COLOR_AUTO, false, NULL, "xterm"));
+	ck_assert(!ctl_color(CTL_COLOR_AUTO, true, "1", "xterm"));
+	ck_assert(!ctl_color(CTL_COLOR_AUTO, true, NULL, "dumb"));
+	ck_assert(!ctl_color(CTL_COLOR_AUTO, true, NULL, NULL));
+	ck_assert(ctl_color(CTL_COLOR_ALWAYS, false, "1", NULL));
+	ck_assert(!ctl_color(CTL_COLOR_NEVER, true, NULL, "xterm"));
 }
 END_TEST
 
@@ -80,6 +130,11 @@ static void refused(const char *part, const char *const argv[])
 START_TEST(mistakes)
 {
 	REFUSED("did you mean 'wait'", "wati", "a=3");
+	REFUSED("did you mean 'debug'", "log-level", "debuq");
+	REFUSED("auto, always, never", "--color=yes", "status");
+	REFUSED("JSON has all of them", "ls", "-o", "pid", "--json");
+	REFUSED("has no effect on status", "status", "-o", "pid");
+	REFUSED("needs a value", "ls", "-o");
 	REFUSED("did you mean '--json'", "wait", "--jsno", "a=3");
 	REFUSED("no option '-x'", "wait", "-x", "a=3");
 	REFUSED("needs a value", "wait", "a=3", "--timeout");
@@ -307,6 +362,6 @@ START_TEST(connect_problems)
 }
 END_TEST
 
-UNIT_MAIN("ctl/options", everything_at_once, verbs, mistakes, json_failures_even_before_the_mistake,
-	paths, words, event_lines, json_strings, help_texts, registration_problems,
-	session_problems, connect_problems)
+UNIT_MAIN("ctl/options", everything_at_once, verbs, columns, colors, mistakes,
+	json_failures_even_before_the_mistake, paths, words, event_lines, json_strings, help_texts,
+	registration_problems, session_problems, connect_problems)
