@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 # $work/log says more.
-tap_note() { sed 's/^/# /' "$work/log"; }
+tap_note() { tail -n 60 "$work/log" | sed 's/^/# /'; }
 
 dist=''
 if git -C "$top" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
@@ -28,6 +28,8 @@ if git -C "$top" rev-parse --verify --quiet HEAD >/dev/null 2>&1; then
 fi
 "$top/packaging/deb" --from "$build" --lint --out "$work/deb" >"$work/log" 2>&1
 is 'packages are made, and lintian has nothing to say'
+made=''
+[ "$status" = 0 ] && made=yes
 
 if [ -n "$dist" ]; then
 	wait "$dist"
@@ -46,6 +48,11 @@ if [ -n "$dist" ]; then
 else
 	echo '# no tarball: this tree has no git'
 fi
+# The rest would only say of each package that it is not there.
+[ -n "$made" ] || {
+	tap_end
+	exit
+}
 
 : >"$work/log"
 for package in readyd libready0 libready-dev; do

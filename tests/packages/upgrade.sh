@@ -39,7 +39,7 @@ trap cleanup EXIT
 trap 'exit 1' INT TERM
 
 # show FILE: as comments
-show() { sed 's/^/# /' "$work/$1" | head -n 20; }
+show() { tail -n 20 "$work/$1" | sed "s,^,# ,"; }
 
 # The same build as the next version: what does not say so is not compiled again. Beside it, for its paths are relative.
 next_build() {
@@ -68,6 +68,10 @@ else
 	is 'and the next version'
 	show build
 fi
+[ "$failed" = 0 ] || {
+	tap_end
+	exit
+}
 old=$(basename "$work"/old/readyd_*.deb | cut -d_ -f2)
 
 for suite in $suites; do
