@@ -42,7 +42,7 @@ static int twice(struct ctl_problem *p, const char *title)
 {
 	ctl_problem_set(p, CTL_USAGE, "USAGE", "the column %s is given twice", title);
 	ctl_problem_why(p, "one of them says all there is");
-	ctl_problem_hint(p, "it once");
+	ctl_problem_hint(p, "name each column once");
 	return p->exit;
 }
 

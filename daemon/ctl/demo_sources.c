@@ -248,7 +248,7 @@ static int64_t take_timer(struct ctl_demo_source *s, char *what, size_t what_byt
 	return cause;
 }
 
-/* An inotify watch on a s->all->folder, in which a shell makes files. */
+/* An inotify watch on a folder, in which a shell makes files. */
 static int start_inotify(struct ctl_demo_source *s)
 {
 	char path[96];
